@@ -1,0 +1,240 @@
+//! A [`Finding`]: one credential, with every place where it was seen.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::location::{Origin, Span};
+use crate::secret::Secret;
+
+/// How bad it is if the credential is real. Ordered from harmless to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Reported, does not block by default.
+    Low,
+    /// Blocks by default.
+    Medium,
+    /// Usable by a stranger under some conditions.
+    High,
+    /// Usable by a stranger as it stands.
+    Critical,
+}
+
+impl Severity {
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How sure the detector is that this is a credential at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// Only a nearby word speaks for it.
+    Low,
+    /// Shape and context speak for it.
+    Medium,
+    /// The format is exact.
+    High,
+}
+
+impl Confidence {
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// Identity of a credential over files, commits and runs: a truncated SHA-256 of its parts.
+///
+/// It does not move when lines do. It holds the first 128 bits; [`Fingerprint::short`] is what
+/// people read and type.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// The fingerprint of the byte strings `parts` in the name space `kind`. Parts are
+    /// length-prefixed, so that no two lists of parts run together.
+    #[must_use]
+    pub fn of(kind: &str, parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(kind.as_bytes());
+        for part in parts {
+            hash.update([0]);
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let digest = hash.finalize();
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest[..16]);
+        Self(first)
+    }
+
+    /// The first 8 hexadecimal digits.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.to_string()[..8].to_owned()
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// Kind of an AWS access key, as its four-letter prefix says (IAM User Guide, "IAM identifiers").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyType {
+    /// `AKIA`: a user's or the root user's key; valid until somebody deactivates it.
+    LongTerm,
+    /// `ASIA`: issued by STS; needs its session token and expires.
+    Temporary,
+    /// `ABIA`: STS service bearer token.
+    ServiceBearer,
+    /// `ACCA`: context-specific credential.
+    ContextSpecific,
+}
+
+impl KeyType {
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LongTerm => "long-term",
+            Self::Temporary => "temporary",
+            Self::ServiceBearer => "service-bearer-token",
+            Self::ContextSpecific => "context-specific",
+        }
+    }
+}
+
+/// What was found, with what can be said of it offline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credential {
+    /// The access key ID: an identifier, not a secret.
+    pub access_key_id: Option<String>,
+    /// Kind of the access key ID.
+    pub key_type: Option<KeyType>,
+    /// Twelve digits, decoded from the access key ID where that is possible.
+    pub account_id: Option<String>,
+    /// Whether the account is a known issuer of canary tokens.
+    pub canary: bool,
+    /// The secret access key, or another provider's secret.
+    pub secret: Option<Secret>,
+    /// The session token of a temporary key.
+    pub session_token: Option<Secret>,
+    /// Further secrets near the same access key ID, best first: what verification may try when
+    /// AWS says that `secret` belongs to another id. At most two.
+    pub alternatives: Vec<Secret>,
+}
+
+/// Which part of a credential stands at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PartKind {
+    /// An AWS access key ID.
+    AccessKeyId,
+    /// An AWS secret access key.
+    SecretAccessKey,
+    /// An AWS session token.
+    SessionToken,
+    /// Another provider's secret.
+    Secret,
+}
+
+impl PartKind {
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessKeyId => "access_key_id",
+            Self::SecretAccessKey => "secret_access_key",
+            Self::SessionToken => "session_token",
+            Self::Secret => "secret",
+        }
+    }
+}
+
+/// One part of a credential at one place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Part {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub kind: PartKind,
+}
+
+/// A stretch of a source line that may be shown: never a secret's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Segment {
+    /// Text around the parts, with everything secret-like already taken out. May hold terminal
+    /// escapes of the scanned file: sanitise before printing.
+    Text(String),
+    /// An access key ID, as it stands.
+    Id(String),
+    /// A hidden part: what it is, and how many characters it has.
+    Hidden(PartKind, usize),
+    /// Something left out that is not part of the finding.
+    Elided,
+}
+
+/// A source line as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExcerptLine {
+    /// Line number, from 1.
+    pub line: u64,
+    /// What stands there, redacted.
+    pub segments: Vec<Segment>,
+}
+
+/// One place where a credential was seen: its parts in one blob.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Occurrence {
+    /// The blob.
+    pub origin: Origin,
+    /// The parts there, the access key ID first; never empty.
+    pub parts: Vec<Part>,
+    /// The lines of the parts, redacted, in order. May be empty where the text cannot be shown.
+    pub excerpt: Vec<ExcerptLine>,
+}
+
+/// One credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Identity over runs.
+    pub fingerprint: Fingerprint,
+    /// Id of the rule that found it.
+    pub rule: std::sync::Arc<str>,
+    /// One line for people: "AWS access key with its secret".
+    pub title: std::sync::Arc<str>,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// What it is.
+    pub credential: Credential,
+    /// Where; sorted, never empty.
+    pub occurrences: Vec<Occurrence>,
+}

@@ -1,0 +1,11 @@
+//! straykey finds leaked access keys. See ARCHITECTURE.md for the drawing of the house.
+#![warn(missing_docs)]
+
+pub mod detect;
+pub mod finding;
+pub mod location;
+pub mod report;
+pub mod rules;
+pub mod scan;
+pub mod secret;
+pub mod source;

@@ -1,0 +1,90 @@
+//! Where bytes came from ([`Origin`]) and where in them something stands ([`Span`]).
+
+use std::path::PathBuf;
+
+/// What a scanned run of bytes is. Ordered, so that reports are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// A file, under the name it was reached by.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+impl Origin {
+    /// The name to show: a path, or `-` for standard input. Not yet safe for a terminal.
+    #[must_use]
+    pub fn path(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Self::File(path) => path.to_string_lossy(),
+            Self::Stdin => "-".into(),
+        }
+    }
+
+    /// The commit in which it was found, as hexadecimal, where there is one.
+    #[must_use]
+    pub fn commit(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A place in a text. Lines count from 1 and end with a line feed; columns count from 1, in
+/// Unicode code points (a byte that is not part of valid UTF-8 counts as one).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: u64,
+    /// Column in Unicode code points, from 1.
+    pub column: u64,
+}
+
+impl Position {
+    /// The first place of any text.
+    pub const START: Self = Self { line: 1, column: 1 };
+
+    /// The place reached from `self` after reading `bytes`.
+    #[must_use]
+    pub fn after(self, bytes: &[u8]) -> Self {
+        match memchr::memrchr(b'\n', bytes) {
+            None => Self {
+                line: self.line,
+                column: self.column + code_points(bytes),
+            },
+            Some(last) => Self {
+                line: self.line + memchr::memchr_iter(b'\n', bytes).count() as u64,
+                column: 1 + code_points(&bytes[last + 1..]),
+            },
+        }
+    }
+}
+
+/// Number of code points: every byte that is not a UTF-8 continuation byte starts one. In invalid
+/// UTF-8 a stray continuation byte is counted with the byte before it.
+fn code_points(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u64
+}
+
+/// From `start` up to, and without, `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// First place.
+    pub start: Position,
+    /// The place after the last one.
+    pub end: Position,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_code_points() {
+        let at = |text: &str| Position::START.after(text.as_bytes());
+        assert_eq!(at(""), Position::START);
+        assert_eq!(at("ab"), Position { line: 1, column: 3 });
+        assert_eq!(at("a\nbé"), Position { line: 2, column: 3 });
+        assert_eq!(at("a\r\n\n"), Position { line: 3, column: 1 });
+        let middle = at("one\ntwo");
+        assert_eq!(middle.after(b"x"), Position { line: 2, column: 5 });
+    }
+}

@@ -1,0 +1,3 @@
+//! The `straykey` command.
+
+fn main() {}

@@ -1,0 +1,85 @@
+//! Sources of bytes: each hands [`Blob`]s to a [`Sink`] and says what it could not read.
+//!
+//! A source knows nothing of rules. It may call the sink from several threads at once.
+
+use std::ops::Range;
+
+use crate::location::{Origin, Position};
+
+/// Bytes to scan, whole or a window of something too large to hold at once.
+///
+/// Windows of one origin overlap: `core` ranges adjoin and never overlap, and around them stand
+/// margins of up to [`WINDOW_MARGIN`] bytes, so that a credential whose first part is in the core
+/// is in view as a whole. Only what starts in the core is reported.
+#[derive(Clone, Debug)]
+pub struct Blob<'b> {
+    /// Where the bytes came from.
+    pub origin: &'b Origin,
+    /// The bytes, UTF-16 already decoded to UTF-8.
+    pub bytes: &'b [u8],
+    /// The part of `bytes` that this blob answers for; all of them where the blob is whole.
+    pub core: Range<usize>,
+    /// Place of `bytes[0]` in the origin.
+    pub start: Position,
+}
+
+impl<'b> Blob<'b> {
+    /// A whole blob.
+    #[must_use]
+    pub fn whole(origin: &'b Origin, bytes: &'b [u8]) -> Self {
+        Self {
+            origin,
+            bytes,
+            core: 0..bytes.len(),
+            start: Position::START,
+        }
+    }
+}
+
+/// Bytes of context that a window carries on either side of its core. No detector may look
+/// further than half of it from a credential's first part.
+pub const WINDOW_MARGIN: usize = 32 * 1024;
+
+/// Why something was not scanned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotScanned {
+    /// Path, or another name of what was left out.
+    pub path: String,
+    /// Why, in one line.
+    pub reason: String,
+    /// Whether the scan is incomplete by it (exit code 2), or it was left out by rule (a socket,
+    /// a file over the size cap that the user set).
+    pub incomplete: bool,
+}
+
+/// What has been read so far by a source, or was left out by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Files, blobs or streams read to their end.
+    pub files: u64,
+    /// Bytes read, before decoding.
+    pub bytes: u64,
+    /// Entries left out because git ignores them.
+    pub git_ignored: u64,
+}
+
+/// Receives what a source reads.
+pub trait Sink: Sync {
+    /// Scans one blob or window.
+    fn blob(&self, blob: &Blob<'_>);
+    /// Something was not scanned.
+    fn not_scanned(&self, entry: NotScanned);
+    /// Adds to the totals.
+    fn covered(&self, more: Coverage);
+    /// Whether to stop early (an interrupt); sources look at it between blobs.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// A source of blobs.
+pub trait Source {
+    /// Reads everything and hands it to `sink`. What cannot be read goes to
+    /// [`Sink::not_scanned`]; nothing is silently left out.
+    fn read(&self, sink: &dyn Sink);
+}
