@@ -117,7 +117,6 @@ impl<'s> Stream<'s> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::source::recorder::Recorder;
     use crate::source::window::WINDOW;
     use crate::source::{Source, Stdin};
