@@ -14,29 +14,31 @@ const NAMED: usize = 10;
 pub fn line(report: &Report, options: &Options) -> String {
     let coverage = report.coverage;
     let mut line = verdict(report, options);
-    line.push_str(&format!(
-        " Scanned {} ({}) in {:.2} s",
-        count(coverage.files, "file"),
-        size(coverage.bytes),
-        report.seconds,
-    ));
-    let skipped = report.not_scanned.len() as u64;
-    if skipped > 0 {
+    if coverage.files > 0 {
         line.push_str(&format!(
-            " · {} skipped (--show-skipped)",
-            thousands(skipped)
+            " Scanned {} ({}) in {:.2} s",
+            count(coverage.files, "file"),
+            size(coverage.bytes),
+            report.seconds,
         ));
     }
-    if coverage.git_ignored > 0 {
-        let ignored = thousands(coverage.git_ignored);
-        line.push_str(&format!(" · {ignored} git-ignored (--no-ignore)"));
+    let unread = report.not_scanned.iter().filter(|it| it.incomplete).count();
+    let skipped = report.not_scanned.len() - unread;
+    for (number, what) in [
+        (unread as u64, "could not be read"),
+        (skipped as u64, "skipped (--show-skipped)"),
+        (coverage.git_ignored, "git-ignored (--no-ignore)"),
+    ] {
+        if number > 0 {
+            line.push_str(&format!(" · {} {what}", thousands(number)));
+        }
     }
     line
 }
 
 fn verdict(report: &Report, options: &Options) -> String {
     let mut verdict = match report.findings.len() as u64 {
-        0 if report.coverage.files == 0 => "Nothing was scanned.".to_owned(),
+        0 if report.coverage.files == 0 => "Nothing was scanned: no file was read.".to_owned(),
         0 if !report.complete() => "No leaked keys in what was read.".to_owned(),
         0 => "No leaked keys.".to_owned(),
         number => format!(
@@ -234,7 +236,7 @@ mod tests {
         report.interrupted = true;
         assert!(line(&report, &options).contains("Interrupted before the end."));
         report.coverage = Coverage::default();
-        assert!(line(&report, &options).starts_with("Nothing was scanned."));
+        assert!(line(&report, &options).starts_with("Nothing was scanned"));
     }
 
     #[test]
