@@ -2,8 +2,18 @@
 //!
 //! A source knows nothing of rules. It may call the sink from several threads at once.
 
+pub mod files;
+#[cfg(test)]
+pub(crate) mod recorder;
+pub mod stdin;
+mod stream;
+mod text;
+mod window;
+
 use std::ops::Range;
 
+pub use self::files::Files;
+pub use self::stdin::Stdin;
 use crate::location::{Origin, Position};
 
 /// Bytes to scan, whole or a window of something too large to hold at once.
