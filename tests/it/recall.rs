@@ -8,7 +8,7 @@ use straykey::location::Origin;
 use straykey::rules::RuleSet;
 use straykey::source::Blob;
 
-use crate::random::Random;
+use crate::kit::keys::Random;
 use crate::recall_forms::{FORMS, Form};
 
 /// Random keys a form.
