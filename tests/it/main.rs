@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one topic a file.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 mod files;
 mod files_bad;
