@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use straykey::location::Position;
 use straykey::source::{Files, Source as _, WINDOW_MARGIN};
 
-use crate::kit::keys::Random;
 use crate::kit::{Recorder, Tree, scan, scan_with_threads};
+use crate::random::Random;
 
 const WINDOW: usize = 4 * 1024 * 1024;
 

@@ -5,8 +5,8 @@ use std::fs;
 
 use straykey::source::Files;
 
-use crate::kit::keys::Random;
 use crate::kit::{Tree, scan};
+use crate::random::Random;
 
 /// The files read in the tree, without those of git itself, and the count of what was left out.
 fn read(tree: &Tree, root: &str) -> (Vec<String>, u64) {

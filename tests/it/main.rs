@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one topic a file.
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
+mod bad_input;
 mod files;
 mod files_bad;
 mod files_git;
