@@ -189,6 +189,8 @@ pub(crate) enum RulesCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Run the examples of every rule
+    Test,
 }
 
 /// `FORMAT[=FILE]`.

@@ -1,9 +1,12 @@
 //! The integration tests: one binary, one topic a file.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
+mod bad_input;
 mod files;
 mod files_bad;
 mod files_git;
 mod kit;
+mod layers;
+mod no_secret;
 mod recall;
 mod recall_forms;

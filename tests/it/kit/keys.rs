@@ -73,6 +73,15 @@ pub(crate) fn token(seed: u64) -> String {
     Random::new(seed ^ 0x70CE_0000).token()
 }
 
+/// The lines that set a pair in a shell.
+pub(crate) fn exports(seed: u64) -> String {
+    format!(
+        "export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\n",
+        access_key_id(seed),
+        secret(seed)
+    )
+}
+
 #[test]
 fn the_fakes_have_the_shape_of_keys() {
     let id = access_key_id(1);
