@@ -1,8 +1,10 @@
 //! `straykey rules`: what is looked for.
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use straykey::detect;
 use straykey::report::sanitise;
 use straykey::rules::{Rule, RuleSet};
@@ -12,13 +14,27 @@ use super::exit::Exit;
 use super::print;
 
 pub(crate) fn run(command: &RulesCommand) -> Result<Exit> {
-    let rules = RuleSet::builtin();
+    let file = match command {
+        RulesCommand::Test { file } => file.as_deref(),
+        _ => None,
+    };
+    let rules = load(file)?;
     match command {
         RulesCommand::List => list(rules.rules())?,
         RulesCommand::Show { id } => show(rules.rules(), id)?,
-        RulesCommand::Test => return test(&rules),
+        RulesCommand::Test { .. } => return test(&rules),
     }
     Ok(Exit::Clean)
+}
+
+/// The built-in rules, overridden by those of `file`.
+pub(crate) fn load(file: Option<&Path>) -> Result<RuleSet> {
+    let Some(file) = file else {
+        return Ok(RuleSet::builtin());
+    };
+    let name = sanitise::line(file.to_string_lossy().as_bytes());
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read rules `{name}`"))?;
+    Ok(RuleSet::overridden(&name, &text)?)
 }
 
 fn list(rules: &[Rule]) -> Result<()> {
