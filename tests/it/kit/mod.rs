@@ -106,3 +106,20 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
 }
+
+/// Holds `actual` against the file `name` of `tests/snapshots`; rewrites it under
+/// UPDATE_SNAPSHOTS=1.
+pub(crate) fn snapshot(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/snapshots")
+        .join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(&path, actual).expect("a snapshot");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == actual,
+        "{name} differs; UPDATE_SNAPSHOTS=1 rewrites it. It is now:\n{actual}"
+    );
+}
