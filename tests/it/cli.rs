@@ -2,46 +2,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::kit::keys::{access_key_id, secret};
-use crate::kit::{Tree, snapshot};
+use crate::kit::{self, Outcome, Tree, outcome, snapshot, straykey};
 
-/// The command in a folder, without what the environment of the tests may say of colours.
-fn straykey(directory: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_straykey"));
-    command.current_dir(directory).stdin(Stdio::null());
-    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "PRE_COMMIT"] {
-        command.env_remove(name);
-    }
-    command.env("TERM", "xterm").env("COLUMNS", "100");
-    command
-}
-
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("UTF-8 on standard output"),
-            stderr: String::from_utf8(output.stderr).expect("UTF-8 on standard error"),
-        }
-    }
-}
-
-fn run(tree: &Tree, arguments: &[&str]) -> Ran {
-    straykey(tree.root())
-        .args(arguments)
-        .output()
-        .unwrap()
-        .into()
+fn run(tree: &Tree, arguments: &[&str]) -> Outcome {
+    kit::run(straykey(tree.root()).args(arguments))
 }
 
 fn credentials(seed: u64) -> String {
@@ -210,7 +178,7 @@ fn standard_input() {
         .unwrap()
         .write_all(credentials(4).as_bytes())
         .unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = outcome(child.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(1));
     assert!(
         ran.stdout.starts_with("-:2:21: critical "),
@@ -294,7 +262,7 @@ fn a_full_disk_leaves_the_old_report() {
         .current_dir(tree.root())
         .output()
         .unwrap();
-    let ran = Ran::from(output);
+    let ran = outcome(output);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(
         ran.stderr
@@ -327,7 +295,7 @@ fn a_full_disk_under_standard_output() {
             .stdout(full())
             .output()
             .unwrap();
-        let ran = Ran::from(output);
+        let ran = outcome(output);
         assert_eq!(ran.code, code);
         assert!(
             ran.stderr
@@ -350,7 +318,7 @@ fn a_broken_pipe_keeps_the_code() {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         drop(child.stdout.take());
-        let ran = Ran::from(child.wait_with_output().unwrap());
+        let ran = outcome(child.wait_with_output().unwrap());
         assert_eq!(ran.code, code);
         assert!(!ran.stderr.contains("error"), "{}", ran.stderr);
     }
@@ -365,7 +333,7 @@ fn colours_follow_the_environment_and_the_option() {
             .args(["-o", "pretty"])
             .args(arguments)
             .envs(variables.iter().copied());
-        Ran::from(command.output().unwrap()).stdout.contains('\x1b')
+        outcome(command.output().unwrap()).stdout.contains('\x1b')
     };
     assert!(!coloured(&[], &[]), "a pipe");
     assert!(!coloured(&[("CI", "true")], &[]), "a log");

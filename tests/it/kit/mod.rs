@@ -5,7 +5,7 @@ mod recorder;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 pub(crate) use recorder::{Recorder, scan, scan_with_threads};
 
@@ -74,6 +74,7 @@ pub(crate) fn straykey(directory: &Path) -> Command {
     for name in ["CI", "PRE_COMMIT", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
+    command.env("TERM", "xterm").env("COLUMNS", "100");
     command
 }
 
@@ -87,7 +88,11 @@ pub(crate) struct Outcome {
 
 /// Runs `command` to its end.
 pub(crate) fn run(command: &mut Command) -> Outcome {
-    let output = command.output().expect("the program runs");
+    outcome(command.output().expect("the program runs"))
+}
+
+/// What is left of a run that somebody else has waited for.
+pub(crate) fn outcome(output: Output) -> Outcome {
     Outcome {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
