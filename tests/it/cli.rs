@@ -68,7 +68,9 @@ fn the_secret_is_in_no_output() {
             access_key_id(2)
         ),
     );
-    for format in ["pretty", "line", "json", "jsonl"] {
+    for format in [
+        "pretty", "line", "json", "jsonl", "sarif", "gitlab", "junit", "csv", "github", "markdown",
+    ] {
         for more in [
             &["--show-skipped"][..],
             &["--mask-ids"],
@@ -80,10 +82,8 @@ fn the_secret_is_in_no_output() {
                 !all.contains(&secret(1)) && !all.contains(&name),
                 "{format}: {all}"
             );
-            assert_eq!(
-                all.contains(&access_key_id(1)),
-                !more.contains(&"--mask-ids")
-            );
+            let masked = more.contains(&"--mask-ids") || ["github", "markdown"].contains(&format);
+            assert_eq!(all.contains(&access_key_id(1)), !masked, "{format}");
         }
     }
 }
@@ -212,6 +212,29 @@ fn several_reports_in_one_run() {
     assert_eq!(lines.lines().count(), 2);
     let quiet = run(&tree, &["conf", "--quiet", "-o", "json=a.json"]);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn the_github_format_adds_to_the_job_summary() {
+    let tree = leaky();
+    tree.write("summary.md", "### before\n");
+    let mut command = straykey(tree.root());
+    command
+        .args(["conf", "-o", "github"])
+        .env("GITHUB_STEP_SUMMARY", "summary.md");
+    let ran = kit::run(&mut command);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stdout
+            .starts_with("::error file=conf/credentials,line=2,col=21,"),
+        "{}",
+        ran.stdout
+    );
+    let summary = fs::read_to_string(tree.path("summary.md")).unwrap();
+    assert!(
+        summary.starts_with("### before\n### 1 leaked key\n"),
+        "{summary}"
+    );
 }
 
 #[test]

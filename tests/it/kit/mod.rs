@@ -71,7 +71,14 @@ impl Tree {
 pub(crate) fn straykey(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_straykey"));
     command.current_dir(directory).stdin(Stdio::null());
-    for name in ["CI", "PRE_COMMIT", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for name in [
+        "CI",
+        "PRE_COMMIT",
+        "NO_COLOR",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "GITHUB_STEP_SUMMARY",
+    ] {
         command.env_remove(name);
     }
     command.env("TERM", "xterm").env("COLUMNS", "100");
