@@ -2,6 +2,8 @@
 //!
 //! A source knows nothing of rules. It may call the sink from several threads at once.
 
+pub mod git;
+
 use std::ops::Range;
 
 use crate::location::{Origin, Position};
