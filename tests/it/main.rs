@@ -10,3 +10,5 @@ mod layers;
 mod no_secret;
 mod recall;
 mod recall_forms;
+#[cfg(feature = "verify")]
+mod verify;
