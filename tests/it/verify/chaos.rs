@@ -8,7 +8,7 @@ use straykey::verify::plan::Scope;
 use straykey::verify::run::{Limits, verify_all};
 
 use super::{Fake, QUIET, StandIn, State, client_with, timed};
-use crate::random::Random;
+use crate::kit::keys::Random;
 
 /// The truth about credential number `index`, and how the server behaves towards it.
 fn fate(index: usize) -> (Option<State>, &'static str) {

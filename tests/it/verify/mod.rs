@@ -14,7 +14,7 @@ use straykey::verify::plan::Scope;
 use straykey::verify::run::{Control, Limits, verify_all};
 use straykey::verify::sts::{Settings, Sts};
 
-use crate::random::Random;
+use crate::kit::keys::Random;
 use stand_in::{Key, StandIn, State};
 
 mod chaos;

@@ -6,7 +6,7 @@ use straykey::verdict::{Partition, Principal};
 use straykey::verify::plan::Scope;
 
 use super::{Fake, hurried, verdict_on, verify};
-use crate::random::Random;
+use crate::kit::keys::Random;
 
 /// What `tests/moto/run` has made: the endpoint and the keys, as JSON.
 fn prepared() -> serde_json::Value {

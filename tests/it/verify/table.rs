@@ -4,7 +4,7 @@ use straykey::verdict::{CauseKind, Partition, Principal, Verdict};
 use straykey::verify::plan::Scope;
 
 use super::{ACCOUNT, Fake, StandIn, State, hurried, verdict_on, verify};
-use crate::random::Random;
+use crate::kit::keys::Random;
 
 /// What a verdict says, without its words.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use straykey::verify::plan::Scope;
 use straykey::verify::run::{Control, Limits, verify_all};
 
 use super::{Fake, QUIET, StandIn, State, client, closed_port, hurried, timed, verdict_on, verify};
-use crate::random::Random;
+use crate::kit::keys::Random;
 
 #[test]
 fn the_secret_does_not_travel_and_the_rest_is_what_is_documented() {
