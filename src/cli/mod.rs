@@ -12,6 +12,7 @@ mod plan;
 mod progress;
 mod rules;
 mod scan;
+mod verify;
 
 use args::{Arguments, Command};
 use exit::Exit;
@@ -24,7 +25,7 @@ pub(crate) fn main() -> Exit {
     };
     let result = match arguments.command {
         None => scan::run(arguments.scan),
-        Some(Command::Scan(scan)) => scan::run(scan),
+        Some(Command::Scan(scan)) => scan::run(*scan),
         Some(Command::Rules(command)) => rules::run(&command),
     };
     result.unwrap_or_else(|error| {

@@ -16,6 +16,7 @@ pub mod endpoint;
 pub mod outcome;
 mod pace;
 pub mod plan;
+pub mod remedy;
 pub mod run;
 #[cfg(feature = "verify")]
 pub mod sts;

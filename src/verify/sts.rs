@@ -51,6 +51,19 @@ pub struct Settings {
     pub extra_certificates: Option<Vec<u8>>,
 }
 
+impl Settings {
+    /// Checks what can be checked before anything is asked.
+    ///
+    /// # Errors
+    /// The certificates cannot be read.
+    pub fn check(&self) -> Result<(), StsError> {
+        match &self.extra_certificates {
+            Some(pem) => check_certificates(pem),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -193,13 +206,11 @@ fn client(
 
 /// One pool of connections for all calls, through the proxies that the environment names.
 fn http_client(settings: &Settings) -> Result<SharedHttpClient, StsError> {
-    let trust = match &settings.extra_certificates {
-        Some(pem) => {
-            check_certificates(pem)?;
-            TrustStore::default().with_pem_certificate(pem.clone())
-        }
-        None => TrustStore::default(),
-    };
+    settings.check()?;
+    let mut trust = TrustStore::default();
+    if let Some(pem) = &settings.extra_certificates {
+        trust = trust.with_pem_certificate(pem.clone());
+    }
     let context = TlsContext::builder()
         .with_trust_store(trust)
         .build()

@@ -26,6 +26,7 @@ fn fate(index: usize) -> (Option<State>, &'static str) {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a measurement")]
 fn chaos(number: usize, rate: u32, timeout: Duration) -> Duration {
     let server = StandIn::start();
     server.set_rate(rate);
@@ -65,7 +66,7 @@ fn chaos(number: usize, rate: u32, timeout: Duration) -> Duration {
         );
         known += usize::from(verdict.state() == truth);
     }
-    println!("{number} credentials: {known} as they should be, in {time:.1?}");
+    eprintln!("{number} credentials: {known} as they should be, in {time:.1?}");
     // Right or unknown is the rule; but unknown everywhere would be no verification.
     assert!(known * 100 >= number * 98, "{known} of {number}");
     time

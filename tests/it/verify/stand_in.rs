@@ -461,7 +461,10 @@ fn http_date(seconds: u64) -> String {
     let mut days = seconds / 86_400;
     let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
     let mut year = 1970;
-    let length = |year: u64| 365 + u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let length = |year: u64| 365 + u64::from(is_leap(year));
     while days >= length(year) {
         days -= length(year);
         year += 1;
