@@ -8,6 +8,8 @@ mod files_git;
 mod kit;
 mod layers;
 mod no_secret;
+#[cfg(not(feature = "verify"))]
+mod no_verify;
 mod recall;
 mod recall_forms;
 #[cfg(feature = "verify")]

@@ -19,6 +19,7 @@ use stand_in::{Key, StandIn, State};
 
 mod chaos;
 mod moto;
+mod program;
 mod stand_in;
 mod table;
 mod wire;
