@@ -266,3 +266,143 @@ fn wrong_token(partition: Partition) -> Cause {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{long_term, temporary};
+    use super::*;
+    use crate::finding::Finding;
+    use crate::secret::Secret;
+    use crate::verify::plan::{Plan, Scope};
+
+    /// Plays `answers` to a case over `findings`, which share an ID; what was asked, and the
+    /// states of the verdicts.
+    fn play(findings: &[Finding], answers: &[Answer]) -> (Vec<(usize, Partition)>, Vec<String>) {
+        let plan = Plan::new(findings, &Scope::default());
+        assert_eq!(plan.groups.len(), 1);
+        let mut case = Case::new(&plan.groups[0]);
+        let mut asked = Vec::new();
+        for answer in answers {
+            let step = case.next().expect("there is more to ask");
+            asked.push((step.candidate, step.partition));
+            case.record(step, answer.clone());
+        }
+        let cut_short = Cause {
+            kind: CauseKind::Interrupted,
+            detail: String::new(),
+        };
+        let states = case
+            .verdicts(&cut_short)
+            .map(|(_, verdict)| match verdict {
+                Verdict::Unknown(cause) => cause.kind.as_str().to_owned(),
+                Verdict::Live(live) if live.other_secret => "live with another".to_owned(),
+                other => other.state().to_owned(),
+            })
+            .collect();
+        (asked, states)
+    }
+
+    const LIVE: Answer = Answer::Live(None);
+
+    fn failure() -> Answer {
+        Answer::failed(CauseKind::Timeout, "")
+    }
+
+    #[test]
+    fn one_call_settles_a_dead_or_a_live_id() {
+        let findings = [
+            long_term("A", "1"),
+            long_term("A", "2"),
+            long_term("A", "3"),
+        ];
+        let (_, states) = play(&findings, &[Answer::UnknownId]);
+        assert_eq!(states, ["inactive"; 3]);
+        let (_, states) = play(&findings, &[LIVE]);
+        assert_eq!(states, ["live", "secret-mismatch", "secret-mismatch"]);
+    }
+
+    #[test]
+    fn a_mismatch_is_believed_the_second_time() {
+        let findings = [long_term("A", "1")];
+        let (_, states) = play(&findings, &[Answer::Mismatch]);
+        assert_eq!(states, ["interrupted"]);
+        let (asked, states) = play(&findings, &[Answer::Mismatch, Answer::Mismatch]);
+        assert_eq!((asked.len(), &states[0][..]), (2, "secret-mismatch"));
+        let (_, states) = play(&findings, &[Answer::Mismatch, LIVE]);
+        assert_eq!(states, ["live"]);
+    }
+
+    #[test]
+    fn other_secrets_are_tried_before_repetitions() {
+        let mut findings = [long_term("A", "1")];
+        findings[0].credential.alternatives = vec![Secret::new(b"2")];
+        let mismatch = Answer::Mismatch;
+        let (_, states) = play(&findings, &[mismatch.clone(), LIVE]);
+        assert_eq!(states, ["live with another"]);
+        let three = [mismatch.clone(), mismatch.clone(), mismatch];
+        let (asked, states) = play(&findings, &three);
+        let candidates: Vec<usize> = asked.iter().map(|(candidate, _)| *candidate).collect();
+        assert_eq!(candidates, [0, 1, 0]);
+        assert_eq!(states, ["secret-mismatch"]);
+    }
+
+    #[test]
+    fn partitions_follow_each_other_until_one_knows_the_id() {
+        let mut findings = [long_term("A", "1")];
+        findings[0]
+            .credential
+            .partition_hints
+            .insert(Partition::AwsCn);
+        let (asked, states) = play(&findings, &[Answer::UnknownId, LIVE]);
+        assert_eq!(asked, [(0, Partition::AwsCn), (0, Partition::Aws)]);
+        assert_eq!(states, ["live"]);
+        let (_, states) = play(&findings, &[Answer::UnknownId]);
+        assert_eq!(states, ["interrupted"], "half an answer is none");
+        let (_, states) = play(&findings, &[Answer::UnknownId, Answer::UnknownId]);
+        assert_eq!(states, ["inactive"]);
+        // A partition that gave no answer may know the key.
+        let (_, states) = play(&findings, &[failure(), Answer::UnknownId]);
+        assert_eq!(states, ["timeout"]);
+        let (_, states) = play(&findings, &[failure(), LIVE]);
+        assert_eq!(states, ["live"]);
+    }
+
+    #[test]
+    fn session_tokens_are_told_apart() {
+        let findings = [temporary("A", "1", "cut"), temporary("A", "1", "whole")];
+        let (asked, states) = play(&findings, &[Answer::UnknownId, LIVE]);
+        assert_eq!(asked.len(), 2);
+        assert_eq!(
+            states,
+            ["live", "live"],
+            "the key is live, whichever token was cut"
+        );
+        let (_, states) = play(&findings, &[Answer::Expired, Answer::UnknownId]);
+        assert_eq!(states, ["expired", "other-error"]);
+        let many: Vec<Finding> = (0..5)
+            .map(|number| temporary("A", "1", &number.to_string()))
+            .collect();
+        let (_, states) = play(
+            &many,
+            &[Answer::UnknownId, Answer::UnknownId, Answer::UnknownId],
+        );
+        assert_eq!(
+            states,
+            [
+                "inactive",
+                "inactive",
+                "inactive",
+                "call-limit",
+                "call-limit"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failure_after_a_mismatch_leaves_it_open() {
+        let findings = [long_term("A", "1"), long_term("A", "2")];
+        let answers = [Answer::Mismatch, failure(), Answer::Mismatch];
+        let (_, states) = play(&findings, &answers);
+        assert_eq!(states, ["secret-mismatch", "timeout"]);
+    }
+}

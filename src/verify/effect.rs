@@ -59,3 +59,75 @@ pub fn blocks_as_live(finding: &Finding) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{long_term, temporary};
+    use super::*;
+    use crate::verdict::{Cause, CauseKind, Live, Partition};
+
+    fn live() -> Verdict {
+        Verdict::Live(Live {
+            partition: Partition::Aws,
+            identity: crate::verify::arn::identity("arn:aws:iam::123456789012:root"),
+            other_secret: false,
+        })
+    }
+
+    fn inactive() -> Verdict {
+        Verdict::Inactive {
+            partitions: [Partition::Aws].into(),
+        }
+    }
+
+    #[test]
+    fn only_what_is_over_is_lowered() {
+        let mut pair = long_term("A", "1");
+        pair.severity = Severity::High;
+        let partition = Partition::Aws;
+        let unknown = Verdict::Unknown(Cause {
+            kind: CauseKind::Timeout,
+            detail: String::new(),
+        });
+        for (verdict, expected) in [
+            (live(), Severity::Critical),
+            (inactive(), Severity::Low),
+            (Verdict::Expired { partition }, Severity::Low),
+            (Verdict::SecretMismatch { partition }, Severity::High),
+            (unknown, Severity::High),
+            (Verdict::Skipped(SkipReason::OverBudget), Severity::High),
+            (Verdict::Unchecked, Severity::High),
+        ] {
+            assert_eq!(severity(&pair, &verdict), expected, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn inactive_is_not_always_over() {
+        let mut hinted = long_term("A", "1");
+        hinted.credential.partition_hints.insert(Partition::AwsCn);
+        assert_eq!(severity(&hinted, &inactive()), Severity::Critical);
+        let session = temporary("B", "1", "perhaps cut");
+        assert_eq!(severity(&session, &inactive()), session.severity);
+        let mut canary = long_term("C", "1");
+        (canary.credential.canary, canary.severity) = (true, Severity::Low);
+        assert_eq!(severity(&canary, &live()), Severity::Low);
+    }
+
+    #[test]
+    fn live_ones_come_first_and_root_before_all() {
+        let mut findings = ["A", "B", "C"].map(|id| long_term(id, "1"));
+        let user = Verdict::Live(Live {
+            partition: Partition::Aws,
+            identity: None,
+            other_secret: false,
+        });
+        let verdicts = [
+            (findings[1].fingerprint, user),
+            (findings[2].fingerprint, live()),
+        ];
+        apply(&mut findings, verdicts.into());
+        let order = findings.map(|it| it.credential.access_key_id.unwrap());
+        assert_eq!(order, ["C", "B", "A"]);
+    }
+}

@@ -20,6 +20,8 @@ pub mod remedy;
 pub mod run;
 #[cfg(feature = "verify")]
 pub mod sts;
+#[cfg(test)]
+mod testing;
 
 pub use crate::verdict::{Partition, Verdict};
 

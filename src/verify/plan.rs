@@ -259,3 +259,156 @@ fn refused(account: Option<&str>, scope: &Scope) -> bool {
     listed(&scope.denied_accounts)
         || (!scope.allowed_accounts.is_empty() && !listed(&scope.allowed_accounts))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{long_term, temporary};
+    use super::*;
+
+    fn plan<'f>(findings: &'f [Finding], scope: &Scope) -> Plan<'f> {
+        Plan::new(findings, scope)
+    }
+
+    #[test]
+    fn a_credential_is_asked_about_once() {
+        let findings = [
+            long_term("A", "one"),
+            long_term("B", "two"),
+            long_term("A", "one"),
+        ];
+        let plan = plan(&findings, &Scope::default());
+        let asked: Vec<(&str, usize, usize)> = plan
+            .groups
+            .iter()
+            .map(|it| (it.access_key_id, it.candidates.len(), it.members.len()))
+            .collect();
+        assert_eq!(asked, [("A", 1, 2), ("B", 1, 1)]);
+        assert_eq!(plan.groups[0].calls_at_most(), 2);
+    }
+
+    #[test]
+    fn own_secrets_come_before_alternatives() {
+        let mut findings = [long_term("A", "one"), long_term("A", "two")];
+        findings[0].credential.alternatives = vec![Secret::new(b"three"), Secret::new(b"two")];
+        let plan = plan(&findings, &Scope::default());
+        let group = &plan.groups[0];
+        let order: Vec<&[u8]> = group
+            .candidates
+            .iter()
+            .map(|it| it.secret.expose())
+            .collect();
+        // `two` was known as an alternative already, and keeps its place.
+        assert_eq!(order, [&b"one"[..], b"three", b"two"]);
+        assert_eq!(
+            (group.members[0].own, &group.members[0].others[..]),
+            (0, &[1, 2][..])
+        );
+        assert_eq!(group.members[1].own, 2);
+        let findings = [findings[0].clone(), long_term("A", "four")];
+        let plan = Plan::new(&findings, &Scope::default());
+        let group = &plan.groups[0];
+        assert_eq!(group.candidates[1].secret.expose(), b"four");
+        assert_eq!(
+            (group.members[0].own, &group.members[0].others[..]),
+            (0, &[2, 3][..])
+        );
+    }
+
+    #[test]
+    fn partitions_are_hinted_at_or_chosen() {
+        let mut findings = [long_term("A", "one"), long_term("B", "two")];
+        findings[1].credential.partition_hints = [Partition::AwsUsGov, Partition::AwsCn].into();
+        let partitions = |scope: &Scope| {
+            let plan = Plan::new(&findings, scope);
+            plan.groups
+                .iter()
+                .map(|it| it.partitions.clone())
+                .collect::<Vec<_>>()
+        };
+        use Partition::{Aws, AwsCn, AwsUsGov};
+        assert_eq!(
+            partitions(&Scope::default()),
+            [vec![Aws], vec![AwsCn, AwsUsGov, Aws]]
+        );
+        let chosen = Scope {
+            partitions: [AwsUsGov].into(),
+            ..Scope::default()
+        };
+        assert_eq!(partitions(&chosen), [vec![AwsUsGov], vec![AwsUsGov]]);
+    }
+
+    #[test]
+    fn accounts_are_refused_by_either_list() {
+        let mut findings = [long_term("A", "one"), long_term("B", "two")];
+        findings[1].credential.account_id = None;
+        let lists = |allowed: &[&str], denied: &[&str]| {
+            let set = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect();
+            let scope = Scope {
+                allowed_accounts: set(allowed),
+                denied_accounts: set(denied),
+                ..Scope::default()
+            };
+            let plan = Plan::new(&findings, &scope);
+            plan.groups
+                .iter()
+                .map(|it| it.access_key_id)
+                .collect::<String>()
+        };
+        assert_eq!(lists(&[], &[]), "AB");
+        assert_eq!(lists(&["123456789012"], &[]), "A");
+        assert_eq!(lists(&["999999999999"], &[]), "");
+        assert_eq!(lists(&[], &["123456789012"]), "B");
+        assert_eq!(lists(&["123456789012"], &["123456789012"]), "");
+    }
+
+    #[test]
+    fn the_worst_are_asked_about_first() {
+        let mut findings = [
+            long_term("A", "1"),
+            long_term("B", "2"),
+            long_term("C", "3"),
+        ];
+        findings[0].severity = Severity::Medium;
+        let scope = Scope {
+            max_ids: 2,
+            ..Scope::default()
+        };
+        let plan = plan(&findings, &scope);
+        let asked: String = plan.groups.iter().map(|it| it.access_key_id).collect();
+        assert_eq!(asked, "BC");
+        let skipped: Vec<_> = plan.skipped.into_iter().collect();
+        assert_eq!(skipped, [(findings[0].fingerprint, SkipReason::OverBudget)]);
+    }
+
+    #[test]
+    fn kinds_of_keys() {
+        let mut findings = vec![
+            temporary("A", "one", "token"),
+            temporary("B", "two", "token"),
+            long_term("C", "three"),
+            long_term("D", "four"),
+            long_term("E", "five"),
+        ];
+        findings[1].credential.session_token = None;
+        findings[2].credential.session_token = Some(Secret::new(b"somebody else's"));
+        findings[3].credential.key_type = Some(KeyType::ServiceBearer);
+        findings[4].credential.access_key_id = None;
+        let plan = plan(&findings, &Scope::default());
+        let tokens: Vec<bool> = plan
+            .groups
+            .iter()
+            .map(|it| it.candidates[0].session_token.is_some())
+            .collect();
+        assert_eq!(tokens, [true, false]);
+        assert_eq!(
+            plan.skipped[&findings[1].fingerprint],
+            SkipReason::TokenMissing
+        );
+        assert_eq!(
+            plan.skipped[&findings[3].fingerprint],
+            SkipReason::NotSigning
+        );
+        // Another provider's secret: AWS is not asked, and there is nothing to say.
+        assert!(!plan.skipped.contains_key(&findings[4].fingerprint));
+    }
+}
