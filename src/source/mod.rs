@@ -3,6 +3,7 @@
 //! A source knows nothing of rules. It may call the sink from several threads at once.
 
 pub mod git;
+pub mod index;
 
 use std::ops::Range;
 

@@ -2,3 +2,5 @@
 
 mod git_kit;
 mod git_objects;
+mod hook_kit;
+mod hooks_index;
