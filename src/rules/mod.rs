@@ -1,38 +1,185 @@
 //! Rules as data: their file form, their validation, and the set that a detector is built from.
 
+mod aws;
+pub mod examples;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use serde::Deserialize;
+
+pub use aws::{AwsRules, AwsWords};
 
 use crate::finding::{Confidence, Severity};
 
+/// The rule files compiled into the program.
+const AWS: &str = include_str!("../../patterns/aws.toml");
+const AWS_CANARIES: &str = include_str!("../../patterns/aws-canaries.toml");
+
 /// One rule: what it is called and how its findings are reported.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Stable name, kebab-case.
     pub id: Arc<str>,
     /// One line for people.
     pub description: Arc<str>,
-    /// Severity of its findings where the detector has no better reason.
+    /// The code that finds it.
+    pub detector: DetectorKind,
+    /// Severity of its findings; lower where what was found is less usable.
     pub severity: Severity,
-    /// Confidence of its findings where the detector has no better reason.
+    /// Confidence of its findings; lower where the context says less.
     pub confidence: Confidence,
+    /// Address of the documentation that its format is taken from.
+    pub source: String,
+    /// Whether it is looked for.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// What it must find and what it must not.
+    #[serde(default)]
+    pub test: Examples,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The detectors that a rule can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DetectorKind {
+    /// AWS access keys.
+    Aws,
+}
+
+/// Texts that a rule must find something in, and texts that it must not. They hold placeholders
+/// (see [`examples::expand`]) in place of keys.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Examples {
+    /// Must each give at least one finding of the rule.
+    #[serde(rename = "match")]
+    pub matching: Vec<String>,
+    /// Must each give none.
+    #[serde(rename = "no_match")]
+    pub not_matching: Vec<String>,
+}
+
+/// A rule file or the rules in it cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// Not TOML, or not the form of a rule file. The text names line and key.
+    #[error("{file}: {message}")]
+    Form {
+        /// Name of the file.
+        file: String,
+        /// What is wrong, and where.
+        message: String,
+    },
+    /// A rule that the program needs is not there.
+    #[error("no rule {0}")]
+    Missing(&'static str),
+}
+
+/// The form of `patterns/aws.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AwsFile {
+    rules: Vec<Rule>,
+    aws: AwsWords,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CanaryFile {
+    accounts: BTreeSet<String>,
 }
 
 /// A validated set of rules.
 #[derive(Clone, Debug)]
 pub struct RuleSet {
     rules: Vec<Rule>,
+    aws: AwsRules,
 }
 
 impl RuleSet {
     /// The rules compiled into the program.
+    ///
+    /// # Panics
+    ///
+    /// Where the program was built with a broken rule file, which its tests rule out.
     #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "the files are part of the program, and a test reads them"
+    )]
     pub fn builtin() -> Self {
-        Self { rules: Vec::new() }
+        Self::read().expect("the built-in rules are valid")
+    }
+
+    fn read() -> Result<Self, RuleError> {
+        let file: AwsFile = parse("patterns/aws.toml", AWS)?;
+        let canaries: CanaryFile = parse("patterns/aws-canaries.toml", AWS_CANARIES)?;
+        let rule = |id: &'static str| {
+            file.rules
+                .iter()
+                .find(|rule| &*rule.id == id)
+                .cloned()
+                .ok_or(RuleError::Missing(id))
+        };
+        let aws = AwsRules {
+            pair: rule("aws-access-key-pair")?,
+            key_id: rule("aws-access-key-id")?,
+            secret: rule("aws-secret-access-key")?,
+            words: file.aws,
+            canary_accounts: canaries.accounts,
+        };
+        Ok(Self {
+            rules: file.rules,
+            aws,
+        })
     }
 
     /// The rules, in the order of their files.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The rule called `id`.
+    #[must_use]
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| &*rule.id == id)
+    }
+
+    /// What the AWS detector is built from.
+    #[must_use]
+    pub fn aws(&self) -> &AwsRules {
+        &self.aws
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, RuleError> {
+    toml::from_str(text).map_err(|error| RuleError::Form {
+        file: file.to_owned(),
+        message: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_builtin_rules_are_valid() {
+        let rules = RuleSet::read().unwrap();
+        assert!(rules.rule("aws-access-key-pair").is_some());
+        assert!(
+            rules
+                .rules()
+                .iter()
+                .all(|rule| rule.test.matching.len() >= 3 && rule.test.not_matching.len() >= 3)
+        );
     }
 }

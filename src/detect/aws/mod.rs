@@ -1,0 +1,16 @@
+//! AWS access keys: access key ID, secret access key and session token as one finding.
+
+mod account;
+mod candidate;
+mod excerpt;
+mod name;
+mod pair;
+mod shape;
+mod structure;
+
+mod detector;
+mod encoded;
+mod gather;
+mod hits;
+
+pub(crate) use detector::AwsDetector;

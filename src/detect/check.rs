@@ -1,0 +1,65 @@
+//! Runs the examples of rules: what must be found, and what must not.
+
+use crate::detect::Detector;
+use crate::location::Origin;
+use crate::rules::examples::expand;
+use crate::rules::{Rule, RuleSet};
+use crate::source::Blob;
+
+/// An example that did not come out as its rule says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Id of the rule.
+    pub rule: String,
+    /// The example as it stands in the file, placeholders and all.
+    pub example: String,
+    /// Whether it should have matched.
+    pub expected_match: bool,
+}
+
+/// Runs every example of every rule; returns what failed.
+#[must_use]
+pub fn check(rules: &RuleSet) -> Vec<Failure> {
+    let detector = Detector::new(rules);
+    rules
+        .rules()
+        .iter()
+        .flat_map(|rule| check_rule(&detector, rule))
+        .collect()
+}
+
+fn check_rule(detector: &Detector, rule: &Rule) -> Vec<Failure> {
+    let finds = |example: &String| {
+        let text = expand(example);
+        let found = detector.scan(&Blob::whole(&Origin::Stdin, text.as_bytes()));
+        found.iter().any(|finding| finding.rule == rule.id)
+    };
+    let failure = |example: &String, expected_match| Failure {
+        rule: rule.id.to_string(),
+        example: example.clone(),
+        expected_match,
+    };
+    let missed = rule
+        .test
+        .matching
+        .iter()
+        .filter(|example| !finds(example))
+        .map(|example| failure(example, true));
+    let wrong = rule
+        .test
+        .not_matching
+        .iter()
+        .filter(|example| finds(example))
+        .map(|example| failure(example, false));
+    missed.chain(wrong).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_comes_out_as_its_rule_says() {
+        assert_eq!(check(&RuleSet::builtin()), []);
+    }
+}
