@@ -4,9 +4,18 @@
 
 pub mod git;
 pub mod index;
+pub mod files;
+#[cfg(test)]
+pub(crate) mod recorder;
+pub mod stdin;
+mod stream;
+mod text;
+mod window;
 
 use std::ops::Range;
 
+pub use self::files::Files;
+pub use self::stdin::Stdin;
 use crate::location::{Origin, Position};
 
 /// Bytes to scan, whole or a window of something too large to hold at once.
