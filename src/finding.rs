@@ -1,5 +1,6 @@
 //! A [`Finding`]: one credential, with every place where it was seen.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::location::{Origin, Span};
 use crate::secret::Secret;
+use crate::verdict::Verdict;
+
+pub use crate::verdict::Partition;
 
 /// How bad it is if the credential is real. Ordered from harmless to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -149,6 +153,9 @@ pub struct Credential {
     /// Further secrets near the same access key ID, best first: what verification may try when
     /// AWS says that `secret` belongs to another id. At most two.
     pub alternatives: Vec<Secret>,
+    /// Partitions that the text around it speaks of (`cn-north-1`, `us-gov-`,
+    /// `amazonaws.com.cn`, `arn:aws-cn:`). Empty where nothing hints at one.
+    pub partition_hints: BTreeSet<Partition>,
 }
 
 /// Which part of a credential stands at a place.
@@ -237,4 +244,6 @@ pub struct Finding {
     pub credential: Credential,
     /// Where; sorted, never empty.
     pub occurrences: Vec<Occurrence>,
+    /// What asking AWS has shown; [`Verdict::Unchecked`] until somebody asks.
+    pub verdict: Verdict,
 }

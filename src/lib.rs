@@ -9,3 +9,4 @@ pub mod rules;
 pub mod scan;
 pub mod secret;
 pub mod source;
+pub mod verdict;

@@ -113,6 +113,10 @@ fn merge(findings: &mut HashMap<Fingerprint, Finding>, mut finding: Finding) {
             known.severity = known.severity.max(finding.severity);
             known.confidence = known.confidence.max(finding.confidence);
             known.occurrences.append(&mut finding.occurrences);
+            known
+                .credential
+                .partition_hints
+                .append(&mut finding.credential.partition_hints);
         }
     }
 }

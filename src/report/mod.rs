@@ -1,7 +1,31 @@
 //! What a scan has to say ([`Report`]), and how it is written: one file a format.
+//!
+//! A new format is a new file with a `write` function over the prepared view of the report, a
+//! variant of [`Format`] and its row in the table below it.
 
-use crate::finding::Finding;
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use crate::finding::{Finding, Severity};
 use crate::source::{Coverage, NotScanned};
+
+mod json;
+mod jsonl;
+mod line;
+pub mod mask;
+mod redact;
+pub mod sanitise;
+pub mod summary;
+mod terminal;
+mod view;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+use view::View;
 
 /// The outcome of one scan.
 #[derive(Debug, Default)]
@@ -24,4 +48,151 @@ impl Report {
     pub fn complete(&self) -> bool {
         !self.interrupted && !self.not_scanned.iter().any(|entry| entry.incomplete)
     }
+
+    /// Whether a finding makes the scan fail under `options`.
+    #[must_use]
+    pub fn blocked(&self, options: &Options) -> bool {
+        self.findings.iter().any(|finding| options.blocks(finding))
+    }
+}
+
+/// How a report is shown, whatever the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The least severity that makes a scan fail.
+    pub fail_on: Severity,
+    /// Whether access key IDs and account IDs are masked.
+    pub mask_ids: bool,
+    /// Whether the output may hold ANSI colours.
+    pub colour: bool,
+}
+
+impl Options {
+    /// Whether `finding` makes the scan fail.
+    #[must_use]
+    pub fn blocks(&self, finding: &Finding) -> bool {
+        finding.severity >= self.fail_on
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            fail_on: Severity::Medium,
+            mask_ids: false,
+            colour: false,
+        }
+    }
+}
+
+/// An output format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// For people: a source excerpt with the parts marked.
+    Pretty,
+    /// For people and `grep`: one line an occurrence.
+    Line,
+    /// For programs: one document.
+    Json,
+    /// For programs: one finding a line.
+    Jsonl,
+}
+
+type Writer = fn(&View<'_>, &mut dyn io::Write) -> io::Result<()>;
+
+/// Name, one line of help, writer.
+const FORMATS: [(Format, &str, &str, Writer); 4] = [
+    (
+        Format::Pretty,
+        "pretty",
+        "source excerpts, for people (default on a terminal)",
+        terminal::write,
+    ),
+    (
+        Format::Line,
+        "line",
+        "path:line:col: severity rule: message (default elsewhere)",
+        line::write,
+    ),
+    (
+        Format::Json,
+        "json",
+        "one JSON document (docs/json.md)",
+        json::write,
+    ),
+    (
+        Format::Jsonl,
+        "jsonl",
+        "one JSON object a finding, then the summary",
+        jsonl::write,
+    ),
+];
+
+impl Format {
+    /// Every format, in the order of the help.
+    pub fn all() -> impl Iterator<Item = Self> {
+        FORMATS.iter().map(|(format, ..)| *format)
+    }
+
+    /// The name by which it is asked for.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// What it is, in one line.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> &'static (Self, &'static str, &'static str, Writer) {
+        FORMATS
+            .iter()
+            .find(|(format, ..)| *format == self)
+            .unwrap_or(&FORMATS[0])
+    }
+}
+
+/// There is no format of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no output format `{name}`; formats: {known}")]
+#[non_exhaustive]
+pub struct UnknownFormat {
+    /// What was asked for.
+    pub name: String,
+    /// What there is.
+    known: String,
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::all()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| UnknownFormat {
+                name: name.to_owned(),
+                known: Self::all().map(Self::name).collect::<Vec<_>>().join(", "),
+            })
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Writes `report` to `out` in `format`. The bytes depend on the report and the options alone.
+///
+/// # Errors
+/// Whatever `out` fails with.
+pub fn write(
+    report: &Report,
+    format: Format,
+    options: &Options,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    format.row().3(&View::new(report, options), out)
 }

@@ -4,3 +4,6 @@ mod git_kit;
 mod git_objects;
 mod hook_kit;
 mod hooks_index;
+mod random;
+mod recall;
+mod recall_forms;

@@ -216,7 +216,7 @@ impl Collector<'_> {
         let name = name_before(self.view, range.start);
         let named = name.is_secret(self.words);
         let placeholder = contains_word(&value, &self.words.placeholder_words);
-        let evidence = if named {
+        let evidence = if named || self.follows_key_id(range.start) {
             Evidence::Named
         } else {
             Evidence::Near
@@ -236,6 +236,19 @@ impl Collector<'_> {
             placeholder,
             marked: named,
         });
+    }
+
+    /// Whether only punctuation and blanks stand between an access key ID and `at`.
+    fn follows_key_id(&self, at: usize) -> bool {
+        let before = &self.view.text[at.saturating_sub(KEY_ID_LENGTH + 16)..at];
+        let end = before
+            .iter()
+            .rposition(u8::is_ascii_alphanumeric)
+            .map_or(0, |last| last + 1);
+        let id = &before[end.saturating_sub(KEY_ID_LENGTH)..end];
+        id.len() == KEY_ID_LENGTH
+            && key_type(id).is_some()
+            && id[4..].iter().all(|&byte| is_body(byte))
     }
 
     /// Whether `-`, `_` or a dotted word joins the run to something longer (base64url, a file

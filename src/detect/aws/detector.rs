@@ -1,6 +1,6 @@
 //! The AWS detector: prefilter, closer look, pairing, findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::account::{account_id, key_type};
@@ -18,6 +18,7 @@ use crate::location::{Position, Span};
 use crate::rules::{AwsRules, Rule};
 use crate::secret::Secret;
 use crate::source::Blob;
+use crate::verdict::{Partition, Verdict};
 
 /// How far round a hit the text is looked at, in bytes. Twice the reach of a pair, so that the
 /// neighbours that compete for a secret are in view too, and less than half a window's margin.
@@ -145,7 +146,7 @@ impl AwsDetector {
         // The pair comes first where a lone part was added to it.
         let first = &entries[0];
         let rule = self.rule_of(first);
-        let credential = self.credential(entries);
+        let credential = self.credential(entries, partition_hints(blob.bytes));
         let mention = entries.iter().all(|entry| entry.mention);
         let mut occurrences: Vec<Occurrence> = entries
             .iter()
@@ -165,10 +166,11 @@ impl AwsDetector {
             },
             credential,
             occurrences,
+            verdict: Verdict::default(),
         }
     }
 
-    fn credential(&self, entries: &[Gathered]) -> Credential {
+    fn credential(&self, entries: &[Gathered], partition_hints: BTreeSet<Partition>) -> Credential {
         let first = &entries[0];
         let account_id = first.key_id.as_deref().and_then(account_id);
         Credential {
@@ -177,6 +179,7 @@ impl AwsDetector {
                 .as_ref()
                 .is_some_and(|account| self.rules.canary_accounts.contains(account)),
             account_id,
+            partition_hints,
             access_key_id: first
                 .key_id
                 .as_ref()
@@ -209,6 +212,23 @@ fn regions(hits: &[Hit], length: usize) -> Vec<Range<usize>> {
         }
     }
     regions
+}
+
+/// The partitions that a text speaks of, by the names of their regions, hosts and ARNs.
+fn partition_hints(bytes: &[u8]) -> BTreeSet<Partition> {
+    const HINTS: [(&[u8], Partition); 6] = [
+        (b"cn-north-1", Partition::AwsCn),
+        (b"cn-northwest-1", Partition::AwsCn),
+        (b".amazonaws.com.cn", Partition::AwsCn),
+        (b"arn:aws-cn:", Partition::AwsCn),
+        (b"us-gov-", Partition::AwsUsGov),
+        (b"arn:aws-us-gov:", Partition::AwsUsGov),
+    ];
+    HINTS
+        .iter()
+        .filter(|(hint, _)| memchr::memmem::find(bytes, hint).is_some())
+        .map(|&(_, partition)| partition)
+        .collect()
 }
 
 /// Identity of a credential: of its access key ID and secret, not of its token, which changes.

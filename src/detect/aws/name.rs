@@ -1,6 +1,7 @@
 //! Reads the words round a value: the name it is given, and what that name says.
 
 use super::account::{KEY_ID_LENGTH, key_type};
+use super::shape::{SECRET_LENGTH, is_secret_byte};
 use crate::detect::view::View;
 use crate::rules::AwsWords;
 
@@ -193,11 +194,13 @@ fn name_on_line(view: &View, line: usize) -> Option<Name> {
     };
     let text = trim_end(text, b"\",'`;:{[(>|=\\ ");
     match last_identifier(text) {
-        Some((at, name)) if at + name.len() == text.len() && name.len() > 2 => Some(Name {
-            text: name.to_owned(),
-            start: start + at,
-            same_line: false,
-        }),
+        Some((at, name)) if at + name.len() == text.len() && name.len() > 2 && !is_value(text) => {
+            Some(Name {
+                text: name.to_owned(),
+                start: start + at,
+                same_line: false,
+            })
+        }
         _ => None,
     }
 }
@@ -218,7 +221,7 @@ fn name_in(before: &[u8]) -> Found {
         if at + identifier.len() != trimmed.len() {
             return Found::OtherValue;
         }
-        if key_type(identifier.as_bytes()).is_some() && identifier.len() >= KEY_ID_LENGTH {
+        if is_value(trimmed) {
             return Found::OtherValue;
         }
         let folded = fold(identifier);
@@ -229,6 +232,19 @@ fn name_in(before: &[u8]) -> Found {
         label_seen = true;
         rest = &trimmed[..at];
     }
+}
+
+/// Whether `text` ends with what is rather a value than a name: an access key ID, forty
+/// characters of a secret's alphabet, or letters joined by `+` and `/`.
+fn is_value(text: &[u8]) -> bool {
+    let start = text
+        .iter()
+        .rposition(|&byte| !is_secret_byte(byte))
+        .map_or(0, |at| at + 1);
+    let run = &text[start..];
+    run.len() == KEY_ID_LENGTH && key_type(run).is_some()
+        || run.len() == SECRET_LENGTH
+        || run.iter().any(|byte| matches!(byte, b'+' | b'/'))
 }
 
 fn trim_end<'t>(text: &'t [u8], characters: &[u8]) -> &'t [u8] {

@@ -100,12 +100,20 @@ fn is_periodic(text: &[u8], longest: usize) -> bool {
     (1..=longest.min(text.len() / 2)).any(|period| text[period..] == text[..text.len() - period])
 }
 
-/// Whether `text` contains one of `words`, which are lower case.
+/// Whether `text` contains one of `words`, which are lower case. Short words count only as people
+/// write them (`test`, `TEST`, `Test`), which makes them rarer by chance.
 pub(crate) fn contains_word(text: &[u8], words: &[String]) -> bool {
     words.iter().any(|word| {
-        text.windows(word.len())
-            .any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+        let word = word.as_bytes();
+        text.windows(word.len()).any(|window| {
+            window.eq_ignore_ascii_case(word) && (word.len() > 5 || is_one_case(&window[1..]))
+        })
     })
+}
+
+/// Whether all letters are small or all are capitals.
+fn is_one_case(text: &[u8]) -> bool {
+    !text.iter().any(u8::is_ascii_uppercase) || !text.iter().any(u8::is_ascii_lowercase)
 }
 
 #[cfg(test)]

@@ -1,0 +1,59 @@
+//! The command line: what was typed ([`args`]), what it means ([`plan`]), one file a command.
+
+use std::io::{self, Write};
+
+use clap::Parser;
+
+pub(crate) mod args;
+pub(crate) mod exit;
+mod interrupt;
+mod output;
+mod plan;
+mod progress;
+mod rules;
+mod scan;
+
+use args::{Arguments, Command};
+use exit::Exit;
+
+/// Runs what the command line asks for. Whatever goes wrong has been said when it returns.
+pub(crate) fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => return usage(&message),
+    };
+    let result = match arguments.command {
+        None => scan::run(arguments.scan),
+        Some(Command::Scan(scan)) => scan::run(scan),
+        Some(Command::Rules(command)) => rules::run(&command),
+    };
+    result.unwrap_or_else(|error| {
+        say(&format!("error: {error:#}"));
+        Exit::Incomplete
+    })
+}
+
+/// Prints what clap has to say: an error, or help and version, which are no error.
+fn usage(message: &clap::Error) -> Exit {
+    match (message.use_stderr(), message.print()) {
+        (false, Ok(())) => Exit::Clean,
+        _ => Exit::Incomplete,
+    }
+}
+
+/// One line on standard error. If that is closed, there is nobody to tell.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Prints on standard output. That the reader has gone away is not an error: it got what it
+/// wanted, and the exit code says the rest.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to standard output"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The progress display: on standard error, if somebody is looking and the run is not short.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use straykey::report::summary;
+use straykey::scan::Progress;
+
+use super::plan;
+
+/// Runs shorter than this show nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Time between two updates.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A display that runs until it is dropped.
+pub(crate) struct Display {
+    running: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Display {
+    /// Shows `progress` if standard error is a terminal with somebody before it.
+    pub(crate) fn start(progress: &Arc<Progress>, quiet: bool) -> Self {
+        if quiet || !io::stderr().is_terminal() || plan::is_unattended() {
+            return Self { running: None };
+        }
+        let progress = Arc::clone(progress);
+        let (done, waiting) = mpsc::channel::<()>();
+        let work = move || {
+            let ended = |time| waiting.recv_timeout(time) != Err(RecvTimeoutError::Timeout);
+            if ended(PATIENCE) {
+                return;
+            }
+            let bar = ProgressBar::new_spinner();
+            // The template is constant; if it were wrong, the default one would do.
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+                bar.set_style(style);
+            }
+            loop {
+                bar.set_message(message(&progress));
+                bar.tick();
+                if ended(TICK) {
+                    return bar.finish_and_clear();
+                }
+            }
+        };
+        let handle = thread::Builder::new().spawn(work).ok();
+        Self {
+            running: handle.map(|handle| (done, handle)),
+        }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        if let Some((done, handle)) = self.running.take() {
+            drop(done);
+            let _ = handle.join();
+        }
+    }
+}
+
+fn message(progress: &Progress) -> String {
+    let coverage = progress.coverage();
+    let files = summary::count(coverage.files, "file");
+    format!("scanned {files} ({})", summary::size(coverage.bytes))
+}

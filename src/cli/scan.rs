@@ -1,0 +1,110 @@
+//! `straykey scan`, and `straykey` without a command.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use straykey::detect::Detector;
+use straykey::report::{self, Options, Report, summary};
+use straykey::rules::RuleSet;
+use straykey::scan::{self, Progress};
+use straykey::source::{Files, Sink, Source, Stdin};
+
+use super::args::ScanArguments;
+use super::exit::Exit;
+use super::interrupt::stop_on_interrupt;
+use super::plan::{Input, ScanPlan, Surroundings, Target};
+use super::progress::Display;
+use super::{output, print, say};
+
+pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
+    let plan = ScanPlan::new(arguments, Surroundings::here())?;
+    let report = scan(&plan)?;
+    Ok(deliver(&plan, &report))
+}
+
+fn scan(plan: &ScanPlan) -> Result<Report> {
+    set_threads(plan.threads)?;
+    let detector = Detector::new(&RuleSet::builtin());
+    let progress = Arc::new(Progress::default());
+    stop_on_interrupt(&progress);
+    let _display = Display::start(&progress, plan.quiet);
+    Ok(scan::run(&Inputs::of(plan), &detector, &progress))
+}
+
+fn set_threads(threads: Option<usize>) -> Result<()> {
+    let Some(number) = threads else {
+        return Ok(());
+    };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(number)
+        .build_global()
+        .with_context(|| format!("cannot start {number} threads"))
+}
+
+/// The inputs of a plan, one after the other.
+struct Inputs(Vec<Box<dyn Source>>);
+
+impl Inputs {
+    /// Paths are read together, so that their files share the threads.
+    fn of(plan: &ScanPlan) -> Self {
+        let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        if plan.inputs.contains(&Input::Stdin) {
+            if io::stdin().is_terminal() {
+                say("reading standard input (Ctrl-D ends it)");
+            }
+            sources.push(Box::new(Stdin::new(io::stdin())));
+        }
+        let paths: Vec<PathBuf> = plan.inputs.iter().filter_map(Input::path).collect();
+        if !paths.is_empty() {
+            let files = Files::new(paths)
+                .no_ignore(plan.no_ignore)
+                .max_file_size(plan.max_file_size);
+            sources.push(Box::new(files));
+        }
+        Self(sources)
+    }
+}
+
+impl Source for Inputs {
+    fn read(&self, sink: &dyn Sink) {
+        for source in &self.0 {
+            source.read(sink);
+        }
+    }
+}
+
+/// Writes every report that was asked for, then says what is to be said. One that cannot be
+/// written does not keep the others from being written.
+pub(crate) fn deliver(plan: &ScanPlan, report: &Report) -> Exit {
+    let scanned = report.coverage.files > 0;
+    let mut exit = Exit::of(report.blocked(&plan.options), report.complete() && scanned);
+    for target in &plan.targets {
+        if let Err(error) = write(target, report, plan.options) {
+            say(&format!("error: {error:#}"));
+            exit = exit.and_failed();
+        }
+    }
+    let mut stderr = io::stderr().lock();
+    // If standard error is closed, there is nobody to tell.
+    let _ = summary::write_not_scanned(report, &plan.options, plan.show_skipped, &mut stderr);
+    drop(stderr);
+    if !plan.quiet || !scanned {
+        say(&summary::line(report, &plan.options));
+    }
+    exit
+}
+
+fn write(target: &Target, report: &Report, options: Options) -> Result<()> {
+    let Some(file) = &target.file else {
+        return print(|out| report::write(report, target.format, &options, out));
+    };
+    let options = Options {
+        colour: false,
+        ..options
+    };
+    output::write_file(file, |out| {
+        report::write(report, target.format, &options, out)
+    })
+}

@@ -1,0 +1,287 @@
+//! `json`: one document, documented in docs/json.md. Findings are written one at a time, so that a
+//! large report takes no memory of its own.
+
+use std::io::{self, Write};
+
+use data_encoding::BASE64;
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+
+use super::sanitise;
+use super::view::{Entry, Place, View};
+use crate::finding::Part;
+
+/// Version of the JSON form. It changes when a name goes or changes its meaning, not when a name
+/// comes in.
+const SCHEMA: u32 = 1;
+
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let formatter = Escaping(PrettyFormatter::new());
+    Document { view }.serialize(&mut serde_json::Serializer::with_formatter(
+        &mut *out, formatter,
+    ))?;
+    writeln!(out)
+}
+
+/// Writes one value on a line of its own.
+pub(super) fn write_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let formatter = Escaping(CompactFormatter);
+    value.serialize(&mut serde_json::Serializer::with_formatter(
+        &mut *out, formatter,
+    ))?;
+    writeln!(out)
+}
+
+struct Document<'v> {
+    view: &'v View<'v>,
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_struct("Report", 5)?;
+        document.serialize_field("schema", &SCHEMA)?;
+        document.serialize_field("tool", &TOOL)?;
+        document.serialize_field("findings", &Findings(self.view))?;
+        document.serialize_field("not_scanned", &skipped(self.view))?;
+        document.serialize_field("summary", &Summary::of(self.view))?;
+        document.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+const TOOL: Tool = Tool {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// The document without its findings: the last line of `jsonl`.
+#[derive(Serialize)]
+pub(super) struct Trailer {
+    schema: u32,
+    tool: Tool,
+    not_scanned: Vec<SkippedObject>,
+    summary: Summary,
+}
+
+impl Trailer {
+    pub(super) fn of(view: &View<'_>) -> Self {
+        Self {
+            schema: SCHEMA,
+            tool: TOOL,
+            not_scanned: skipped(view),
+            summary: Summary::of(view),
+        }
+    }
+}
+
+struct Findings<'v>(&'v View<'v>);
+
+impl Serialize for Findings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.entries().map(FindingObject))
+    }
+}
+
+/// One finding.
+pub(super) struct FindingObject<'v>(pub(super) Entry<'v>);
+
+impl Serialize for FindingObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = &self.0;
+        let mut object = serializer.serialize_struct("Finding", 12)?;
+        object.serialize_field("fingerprint", &entry.fingerprint())?;
+        object.serialize_field("rule", entry.rule())?;
+        object.serialize_field("title", entry.title())?;
+        object.serialize_field("severity", entry.severity().as_str())?;
+        object.serialize_field("confidence", entry.confidence())?;
+        object.serialize_field("blocks", &entry.blocks())?;
+        object.serialize_field("access_key_id", &entry.access_key_id())?;
+        object.serialize_field("account_id", &entry.account_id())?;
+        object.serialize_field("key_type", &entry.key_type())?;
+        object.serialize_field("canary", &entry.canary())?;
+        let state = entry.verdict();
+        object.serialize_field("verdict", &Verdict { state })?;
+        object.serialize_field("occurrences", &Occurrences(entry))?;
+        object.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Verdict {
+    state: &'static str,
+}
+
+struct Occurrences<'v>(&'v Entry<'v>);
+
+impl Serialize for Occurrences<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.places().map(|place| OccurrenceObject::of(&place)))
+    }
+}
+
+#[derive(Serialize)]
+struct OccurrenceObject {
+    path: String,
+    /// The path's bytes in base64, where it is not UTF-8 and `path` is only near it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_base64: Option<String>,
+    commit: Option<String>,
+    parts: Vec<PartObject>,
+}
+
+impl OccurrenceObject {
+    fn of(place: &Place<'_>) -> Self {
+        let path = place.path();
+        Self {
+            path: String::from_utf8_lossy(&path).into_owned(),
+            path_base64: std::str::from_utf8(&path)
+                .is_err()
+                .then(|| BASE64.encode(&path)),
+            commit: place.commit().map(str::to_owned),
+            parts: place.parts().iter().map(PartObject::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PartObject {
+    part: &'static str,
+    line: u64,
+    column: u64,
+    end_line: u64,
+    end_column: u64,
+}
+
+impl PartObject {
+    fn of(part: &Part) -> Self {
+        Self {
+            part: part.kind.as_str(),
+            line: part.span.start.line,
+            column: part.span.start.column,
+            end_line: part.span.end.line,
+            end_column: part.span.end.column,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SkippedObject {
+    path: String,
+    reason: String,
+    incomplete: bool,
+}
+
+fn skipped(view: &View<'_>) -> Vec<SkippedObject> {
+    view.not_scanned()
+        .map(|entry| SkippedObject {
+            path: entry.path(),
+            reason: entry.reason(),
+            incomplete: entry.incomplete(),
+        })
+        .collect()
+}
+
+#[derive(Serialize)]
+struct Summary {
+    files: u64,
+    bytes: u64,
+    findings: usize,
+    seconds: f64,
+    blocking: usize,
+    git_ignored: u64,
+    complete: bool,
+    interrupted: bool,
+}
+
+impl Summary {
+    fn of(view: &View<'_>) -> Self {
+        let coverage = view.coverage();
+        Self {
+            files: coverage.files,
+            bytes: coverage.bytes,
+            findings: view.entries().len(),
+            seconds: view.seconds(),
+            blocking: view.entries().filter(Entry::blocks).count(),
+            git_ignored: coverage.git_ignored,
+            complete: view.complete(),
+            interrupted: view.interrupted(),
+        }
+    }
+}
+
+/// A JSON formatter that writes characters which act on a terminal as `\uXXXX`. A reader gets the
+/// same strings; whoever looks at the file with `cat` is not fooled.
+struct Escaping<F>(F);
+
+impl<F: Formatter> Formatter for Escaping<F> {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, character)) = next_unsafe(rest) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + character.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_array(writer)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array(writer)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.0.begin_array_value(writer, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array_value(writer)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.0.begin_object_key(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(writer)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object_value(writer)
+    }
+}
+
+fn next_unsafe(text: &str) -> Option<(usize, char)> {
+    text.char_indices()
+        .find(|&(_, character)| sanitise::is_unsafe(character))
+}

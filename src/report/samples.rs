@@ -1,0 +1,188 @@
+//! Hand-built reports for the tests of the formats. The key ID is the documented example.
+
+use std::sync::Arc;
+
+use super::Report;
+use crate::finding::{
+    Confidence, Credential, ExcerptLine, Finding, Fingerprint, KeyType, Occurrence, Part, PartKind,
+    Segment, Severity,
+};
+use crate::location::{Origin, Position, Span};
+use crate::secret::Secret;
+use crate::source::{Coverage, NotScanned};
+
+pub(super) const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(super) const SECRET: &str = "not/a+secret/but-as-long-as-one-should-be";
+pub(super) const TOKEN: &str =
+    "not-a-token-either:of-no-length-in-particular-but-longer-than-a-secret";
+
+pub(super) fn part(kind: PartKind, line: u64, column: u64, length: u64) -> Part {
+    let start = Position { line, column };
+    let end = Position {
+        line,
+        column: column + length,
+    };
+    Part {
+        span: Span { start, end },
+        kind,
+    }
+}
+
+pub(super) fn text(text: &str) -> Segment {
+    Segment::Text(text.to_owned())
+}
+
+pub(super) fn excerpt(line: u64, segments: Vec<Segment>) -> ExcerptLine {
+    ExcerptLine { line, segments }
+}
+
+/// The finding that the experience of the terminal is drawn with: two lines, one part each.
+pub(super) fn pair() -> Finding {
+    Finding {
+        fingerprint: Fingerprint::of("sample", &[b"pair"]),
+        rule: Arc::from("aws-access-key-pair"),
+        title: Arc::from("AWS access key with its secret"),
+        severity: Severity::Critical,
+        confidence: Confidence::High,
+        credential: Credential {
+            access_key_id: Some(ID.to_owned()),
+            key_type: Some(KeyType::LongTerm),
+            account_id: Some("123456789012".to_owned()),
+            secret: Some(Secret::new(SECRET.as_bytes())),
+            ..Credential::default()
+        },
+        occurrences: vec![Occurrence {
+            origin: Origin::File("app/settings.py".into()),
+            parts: vec![
+                part(PartKind::AccessKeyId, 12, 22, 20),
+                part(PartKind::SecretAccessKey, 13, 26, 40),
+            ],
+            excerpt: vec![
+                excerpt(
+                    12,
+                    vec![
+                        text("AWS_ACCESS_KEY_ID = \""),
+                        Segment::Id(ID.to_owned()),
+                        text("\""),
+                    ],
+                ),
+                excerpt(
+                    13,
+                    vec![
+                        text("AWS_SECRET_ACCESS_KEY = \""),
+                        Segment::Hidden(PartKind::SecretAccessKey, 40),
+                        text("\""),
+                    ],
+                ),
+            ],
+        }],
+    }
+}
+
+/// A lone id, in two places, one of them without an excerpt.
+pub(super) fn lone_id() -> Finding {
+    let mut finding = pair();
+    finding.fingerprint = Fingerprint::of("sample", &[b"lone id"]);
+    finding.rule = Arc::from("aws-access-key-id");
+    finding.title = Arc::from("AWS access key ID without a secret");
+    finding.severity = Severity::Medium;
+    finding.credential.secret = None;
+    finding.occurrences[0].parts.truncate(1);
+    finding.occurrences[0].excerpt.truncate(1);
+    finding.occurrences.push(Occurrence {
+        origin: Origin::Stdin,
+        parts: vec![part(PartKind::AccessKeyId, 1, 1, 20)],
+        excerpt: Vec::new(),
+    });
+    finding
+}
+
+/// A temporary triple on one line and the lines after a gap, with wide characters before it.
+pub(super) fn triple() -> Finding {
+    let mut finding = pair();
+    finding.fingerprint = Fingerprint::of("sample", &[b"triple"]);
+    finding.severity = Severity::High;
+    finding.credential.key_type = Some(KeyType::Temporary);
+    finding.credential.account_id = None;
+    finding.credential.session_token = Some(Secret::new(TOKEN.as_bytes()));
+    finding.occurrences = vec![Occurrence {
+        origin: Origin::File("文書/鍵.sh".into()),
+        parts: vec![
+            part(PartKind::AccessKeyId, 98, 6, 20),
+            part(PartKind::SecretAccessKey, 98, 30, 40),
+            part(PartKind::SessionToken, 101, 3, 70),
+        ],
+        excerpt: vec![
+            excerpt(
+                98,
+                vec![
+                    text("\t日本 a="),
+                    Segment::Id(ID.to_owned()),
+                    text(" b="),
+                    Segment::Hidden(PartKind::SecretAccessKey, 40),
+                    text(&format!(" # {}", "long ".repeat(40))),
+                ],
+            ),
+            excerpt(
+                101,
+                vec![
+                    Segment::Elided,
+                    text("t="),
+                    Segment::Hidden(PartKind::SessionToken, 70),
+                ],
+            ),
+        ],
+    }];
+    finding
+}
+
+/// A lone secret of low severity, of a canary account, in many places.
+pub(super) fn lone_secret() -> Finding {
+    let mut finding = pair();
+    finding.fingerprint = Fingerprint::of("sample", &[b"lone secret"]);
+    finding.rule = Arc::from("aws-secret-access-key");
+    finding.title = Arc::from("AWS secret access key");
+    finding.severity = Severity::Low;
+    finding.confidence = Confidence::Medium;
+    finding.credential.access_key_id = None;
+    finding.credential.key_type = None;
+    finding.credential.account_id = None;
+    finding.credential.canary = true;
+    finding.occurrences = (1..=13)
+        .map(|number| Occurrence {
+            origin: Origin::File(format!("copies/{number:02}.env").into()),
+            parts: vec![part(PartKind::SecretAccessKey, number, 3, 40)],
+            excerpt: vec![excerpt(
+                number,
+                vec![text("s="), Segment::Hidden(PartKind::SecretAccessKey, 40)],
+            )],
+        })
+        .collect();
+    finding
+}
+
+/// A report with one of each, and with entries that were not scanned.
+pub(super) fn report() -> Report {
+    Report {
+        findings: vec![pair(), lone_secret(), lone_id(), triple()],
+        not_scanned: vec![
+            NotScanned {
+                path: "data/huge.bin".to_owned(),
+                reason: "larger than --max-file-size".to_owned(),
+                incomplete: false,
+            },
+            NotScanned {
+                path: "private".to_owned(),
+                reason: "permission denied".to_owned(),
+                incomplete: true,
+            },
+        ],
+        coverage: Coverage {
+            files: 1204,
+            bytes: 19_083_264,
+            git_ignored: 12,
+        },
+        seconds: 0.25,
+        interrupted: false,
+    }
+}

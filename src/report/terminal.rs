@@ -1,0 +1,307 @@
+//! `pretty`: the look for people. A source excerpt with the parts of the credential marked and
+//! its secrets hidden, aligned by display width.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
+
+use super::sanitise;
+use super::view::{Entry, Place, View};
+use crate::finding::{ExcerptLine, PartKind, Segment};
+
+/// Further places that are listed before they are only counted.
+const PLACES_LISTED: usize = 10;
+/// Text between two marks is cut to this many characters on either side of the cut.
+const CONTEXT: usize = 60;
+/// Marks under a hidden value; its length says nothing and is spelt out in its place.
+const HIDDEN_MARKS: usize = 8;
+
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let styles = Styles::new(view.options().colour);
+    for (index, entry) in view.entries().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        write_entry(out, &styles, &entry)?;
+    }
+    Ok(())
+}
+
+struct Styles {
+    error: Style,
+    warning: Style,
+    gutter: Style,
+    id: Style,
+    hidden: Style,
+    strong: Style,
+}
+
+impl Styles {
+    fn new(colour: bool) -> Self {
+        let bold = |ansi: AnsiColor| match colour {
+            true => ansi.on_default().bold(),
+            false => Style::new(),
+        };
+        Self {
+            error: bold(AnsiColor::BrightRed),
+            warning: bold(AnsiColor::Yellow),
+            gutter: bold(AnsiColor::BrightBlue),
+            id: bold(AnsiColor::BrightRed),
+            hidden: bold(AnsiColor::BrightBlue),
+            strong: if colour {
+                Style::new().bold()
+            } else {
+                Style::new()
+            },
+        }
+    }
+}
+
+/// Text in a style, so that a line reads like what it prints.
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+fn write_entry(out: &mut dyn Write, styles: &Styles, entry: &Entry<'_>) -> io::Result<()> {
+    let (level, style) = match entry.blocks() {
+        true => ("error", styles.error),
+        false => ("warning", styles.warning),
+    };
+    let head = format!("{level}[{}]", sanitise::line(entry.rule().as_bytes()));
+    let title = format!(": {}", sanitise::line(entry.title().as_bytes()));
+    writeln!(
+        out,
+        "{}{}",
+        styled(style, &head),
+        styled(styles.strong, &title)
+    )?;
+    let mut places = entry.places();
+    let gutter = match places.next() {
+        Some(place) => write_place(out, styles, entry, &place)?,
+        None => 1,
+    };
+    write_notes(out, styles, entry, gutter)?;
+    let more = places.len();
+    for place in places.take(PLACES_LISTED) {
+        write_note(out, styles, gutter, "also in", &location(&place))?;
+    }
+    if more > PLACES_LISTED {
+        let rest = format!(
+            "{} more places (-o json lists them all)",
+            more - PLACES_LISTED
+        );
+        write_note(out, styles, gutter, "and", &rest)?;
+    }
+    Ok(())
+}
+
+/// Writes the excerpt of one place; the width of its line numbers.
+fn write_place(
+    out: &mut dyn Write,
+    styles: &Styles,
+    entry: &Entry<'_>,
+    place: &Place<'_>,
+) -> io::Result<usize> {
+    let last = place.excerpt().map(|line| line.line).max();
+    let gutter = last.unwrap_or(place.line_and_column().0).to_string().len();
+    let arrow = styled(styles.gutter, "-->");
+    writeln!(out, "{:gutter$}{arrow} {}", "", location(place))?;
+    let bar = styled(styles.gutter, "|");
+    if place.excerpt().len() > 0 {
+        writeln!(out, "{:gutter$} {bar}", "")?;
+    }
+    let mut previous = None;
+    for line in place.excerpt() {
+        if previous.is_some_and(|previous| line.line > previous + 1) {
+            writeln!(out, "{}", styled(styles.gutter, "..."))?;
+        }
+        previous = Some(line.line);
+        write_source_line(out, styles, entry, &line, gutter)?;
+    }
+    Ok(gutter)
+}
+
+fn location(place: &Place<'_>) -> String {
+    let (line, column) = place.line_and_column();
+    let mut location = format!("{}:{line}:{column}", sanitise::line(&place.path()));
+    if let Some(commit) = place.commit() {
+        let short: String = commit.chars().take(12).collect();
+        location.push_str(&format!(" in commit {}", sanitise::line(short.as_bytes())));
+    }
+    location
+}
+
+/// A mark under a source line.
+struct Mark {
+    /// Display column, from 0.
+    column: usize,
+    text: String,
+    label: String,
+    style: Style,
+}
+
+fn write_source_line(
+    out: &mut dyn Write,
+    styles: &Styles,
+    entry: &Entry<'_>,
+    line: &ExcerptLine,
+    gutter: usize,
+) -> io::Result<()> {
+    let mut shown = String::new();
+    let mut marks = Vec::new();
+    let count = line.segments.len();
+    for (index, segment) in line.segments.iter().enumerate() {
+        let column = shown.width();
+        match segment {
+            Segment::Text(text) => shown.push_str(&context(text, index == 0, index + 1 == count)),
+            Segment::Elided => shown.push('…'),
+            Segment::Id(id) => {
+                let id = sanitise::line(id.as_bytes());
+                marks.push(Mark {
+                    column,
+                    text: "^".repeat(id.width()),
+                    label: id_label(entry),
+                    style: styles.id,
+                });
+                shown.push_str(&id);
+            }
+            Segment::Hidden(kind, length) => {
+                shown.push_str(&hidden(*length));
+                marks.push(Mark {
+                    column,
+                    text: "-".repeat(HIDDEN_MARKS),
+                    label: hidden_label(entry, *kind).to_owned(),
+                    style: styles.hidden,
+                });
+            }
+        }
+    }
+    let number = styled(styles.gutter, &format!("{:>gutter$} |", line.line));
+    writeln!(out, "{number} {}", shown.trim_end())?;
+    write_marks(out, styles, &marks, gutter)
+}
+
+/// The rows under a source line, as rustc draws them: all marks and the last one's label in the
+/// first row, the other labels below, each under its mark, from right to left.
+fn write_marks(
+    out: &mut dyn Write,
+    styles: &Styles,
+    marks: &[Mark],
+    gutter: usize,
+) -> io::Result<()> {
+    let Some((last, others)) = marks.split_last() else {
+        return Ok(());
+    };
+    let margin = format!("{:gutter$} {}", "", styled(styles.gutter, "|"));
+    let mut row = Row::default();
+    for mark in marks {
+        row.push(mark.column, &mark.text, mark.style);
+    }
+    row.text
+        .push_str(&styled(last.style, &format!(" {}", last.label)));
+    writeln!(out, "{margin} {}", row.text)?;
+    for (index, mark) in others.iter().enumerate().rev() {
+        let mut row = Row::default();
+        for before in &others[..index] {
+            row.push(before.column, "|", before.style);
+        }
+        row.push(mark.column, &mark.label, mark.style);
+        writeln!(out, "{margin} {}", row.text)?;
+    }
+    Ok(())
+}
+
+/// A row under construction: styled text, and how wide it is.
+#[derive(Default)]
+struct Row {
+    text: String,
+    width: usize,
+}
+
+impl Row {
+    fn push(&mut self, column: usize, text: &str, style: Style) {
+        let gap = column.saturating_sub(self.width);
+        self.text.push_str(&" ".repeat(gap));
+        self.text.push_str(&styled(style, text));
+        self.width += gap + text.width();
+    }
+}
+
+fn hidden(length: usize) -> String {
+    let plural = if length == 1 { "" } else { "s" };
+    format!("········ {length} character{plural} hidden ········")
+}
+
+fn id_label(entry: &Entry<'_>) -> String {
+    let mut facts: Vec<String> = entry.key_type().map(str::to_owned).into_iter().collect();
+    if let Some(account) = entry.account_id_partly() {
+        facts.push(format!("account {account}"));
+    }
+    if facts.is_empty() {
+        return "access key ID".to_owned();
+    }
+    sanitise::line(format!("access key ID ({})", facts.join(", ")).as_bytes())
+}
+
+fn hidden_label(entry: &Entry<'_>, kind: PartKind) -> &'static str {
+    match kind {
+        PartKind::AccessKeyId => "access key ID",
+        PartKind::SecretAccessKey if entry.access_key_id().is_some() => "its secret key",
+        PartKind::SecretAccessKey => "secret access key",
+        PartKind::SessionToken if entry.access_key_id().is_some() => "its session token",
+        PartKind::SessionToken => "session token",
+        PartKind::Secret => "secret",
+    }
+}
+
+/// Source text between marks: long runs are cut where no mark is near.
+fn context(text: &str, first: bool, last: bool) -> String {
+    let shown = sanitise::source_line(text);
+    let characters: Vec<char> = shown.chars().collect();
+    let (head, tail) = match (first, last) {
+        (true, true) => (2 * CONTEXT, 0),
+        (true, false) => (0, CONTEXT),
+        (false, true) => (CONTEXT, 0),
+        (false, false) => (CONTEXT, CONTEXT),
+    };
+    if characters.len() <= head + tail {
+        return shown;
+    }
+    let start: String = characters[..head].iter().collect();
+    let end: String = characters[characters.len() - tail..].iter().collect();
+    format!("{start}…{end}")
+}
+
+fn write_notes(
+    out: &mut dyn Write,
+    styles: &Styles,
+    entry: &Entry<'_>,
+    gutter: usize,
+) -> io::Result<()> {
+    let margin = format!("{:gutter$} {}", "", styled(styles.gutter, "="));
+    let finding = entry.short_fingerprint();
+    let severity = entry.severity().as_str();
+    writeln!(
+        out,
+        "{margin} finding {finding}   severity {severity}   not verified"
+    )?;
+    if entry.canary() {
+        let canary =
+            "the account is a known issuer of canary tokens: using the key would raise an alarm";
+        write_note(out, styles, gutter, "note", canary)?;
+    }
+    let help = "rotate it first, then clean history: a deleted line stays leaked";
+    write_note(out, styles, gutter, "help", help)
+}
+
+fn write_note(
+    out: &mut dyn Write,
+    styles: &Styles,
+    gutter: usize,
+    name: &str,
+    text: &str,
+) -> io::Result<()> {
+    let margin = format!("{:gutter$} {}", "", styled(styles.gutter, "="));
+    writeln!(out, "{margin} {}: {text}", styled(styles.strong, name))
+}

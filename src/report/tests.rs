@@ -1,0 +1,268 @@
+//! Every format over the same reports: snapshots, hostile input, and that nothing secret comes out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::samples::{ID, SECRET, TOKEN, excerpt, text};
+use super::*;
+use crate::finding::Segment;
+use crate::location::Origin;
+
+fn written(report: &Report, format: Format, options: &Options) -> String {
+    let mut out = Vec::new();
+    write(report, format, options, &mut out).unwrap();
+    String::from_utf8(out).expect("every format writes UTF-8")
+}
+
+/// Holds `actual` against the file `name`; rewrites the file under UPDATE_SNAPSHOTS=1.
+fn snapshot(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/snapshots")
+        .join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == actual,
+        "{name} differs; UPDATE_SNAPSHOTS=1 rewrites it. It is now:\n{actual}"
+    );
+}
+
+fn all_options() -> Vec<Options> {
+    let mut all = Vec::new();
+    for mask_ids in [false, true] {
+        for colour in [false, true] {
+            for fail_on in [Severity::Low, Severity::Critical] {
+                all.push(Options {
+                    fail_on,
+                    mask_ids,
+                    colour,
+                });
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn formats_look_as_they_did() {
+    let report = samples::report();
+    let version = concat!("\"version\": \"", env!("CARGO_PKG_VERSION"), "\"");
+    let compact = version.replace(": ", ":");
+    for format in Format::all() {
+        for (suffix, mask_ids) in [("", false), (".masked", true)] {
+            let options = Options {
+                mask_ids,
+                ..Options::default()
+            };
+            let text = written(&report, format, &options)
+                .replace(version, "\"version\": \"VERSION\"")
+                .replace(&compact, "\"version\":\"VERSION\"");
+            snapshot(&format!("format/{format}{suffix}.txt"), &text);
+        }
+    }
+    let coloured = Options {
+        colour: true,
+        ..Options::default()
+    };
+    let text = written(&report, Format::Pretty, &coloured).replace('\x1b', "ESC");
+    snapshot("format/pretty.coloured.txt", &text);
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let report = samples::report();
+    let options = Options {
+        colour: true,
+        ..Options::default()
+    };
+    for format in Format::all() {
+        let coloured = written(&report, format, &options);
+        let plain = anstream::adapter::strip_str(&coloured).to_string();
+        assert_eq!(
+            plain,
+            written(&report, format, &Options::default()),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_report_is_written_by_every_format() {
+    let report = Report::default();
+    for format in Format::all() {
+        let text = written(&report, format, &Options::default());
+        match format {
+            Format::Pretty | Format::Line => assert_eq!(text, ""),
+            Format::Json | Format::Jsonl => {
+                let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(value["summary"]["findings"], 0);
+                assert_eq!(value["schema"], 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn formats_are_found_by_name() {
+    for format in Format::all() {
+        assert_eq!(format.name().parse(), Ok(format));
+        assert!(format.description().len() < 60);
+    }
+    let error = "yaml".parse::<Format>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no output format `yaml`; formats: pretty, line, json, jsonl"
+    );
+}
+
+#[test]
+fn what_blocks_follows_the_option() {
+    let report = Report {
+        findings: vec![samples::lone_id()],
+        ..Report::default()
+    };
+    let blocked = |fail_on| {
+        report.blocked(&Options {
+            fail_on,
+            ..Options::default()
+        })
+    };
+    assert!(blocked(Severity::Low) && blocked(Severity::Medium));
+    assert!(!blocked(Severity::High) && !Report::default().blocked(&Options::default()));
+}
+
+/// Strings that try to break out of a line, a terminal, a JSON string.
+fn hostile() -> Vec<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = [
+        "a\nb.py:1:1: critical fake: not a finding",
+        "\x1b[2J\x1b[31mred\x1b]8;;http://x\x07link\x1b]8;;\x07",
+        "\u{9b}31m\u{90}q\u{9c}",
+        "\u{202e}yp.txt\u{2066}\u{2069}",
+        "zero\u{200b}\u{200d}\u{feff}width\u{e0041}",
+        "\r\u{8}\u{7f}\0\u{b}\u{c}\u{85}\u{2028}\u{2029}",
+        "\"},{\"rule\":\"x",
+        "\\u0022\\",
+        "<script>alert(1)</script>&amp;'\"`",
+        "%0A::error::x",
+        "=HYPERLINK(\"http://x\")",
+        "日本語\u{301}🏳\u{fe0f}\u{200d}🌈",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect();
+    all.push(b"\xff\xfe\x80\xc3(\xed\xa0\x80".to_vec());
+    all.push((0..=255).collect());
+    all
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+#[cfg(unix)]
+#[test]
+fn hostile_names_and_lines_come_out_inert() {
+    for bytes in hostile() {
+        let shown = String::from_utf8_lossy(&bytes).into_owned();
+        let mut report = samples::report();
+        report.findings.truncate(1);
+        let finding = &mut report.findings[0];
+        finding.rule = Arc::from(shown.as_str());
+        finding.title = Arc::from(shown.as_str());
+        finding.occurrences[0].origin = Origin::File(path_of(&bytes));
+        finding.occurrences[0].excerpt = vec![excerpt(
+            12,
+            vec![text(&shown), Segment::Id(ID.to_owned()), text(&shown)],
+        )];
+        report.not_scanned[0].path = shown.clone();
+        report.not_scanned[0].reason = shown.clone();
+        let plain = Options {
+            colour: false,
+            ..Options::default()
+        };
+        for format in Format::all() {
+            let output = written(&report, format, &plain);
+            assert_inert(&output);
+            assert_form(&output, format, &bytes);
+        }
+        let mut notes = Vec::new();
+        summary::write_not_scanned(&report, &plain, true, &mut notes).unwrap();
+        let notes = String::from_utf8(notes).unwrap();
+        assert_inert(&notes);
+        assert_eq!(notes.lines().count(), 2);
+    }
+}
+
+fn assert_inert(output: &str) {
+    let bad = output
+        .chars()
+        .find(|&it| it != '\n' && sanitise::is_unsafe(it));
+    assert_eq!(bad, None, "in {output:?}");
+}
+
+/// The output still has its own form, whatever was in it.
+fn assert_form(output: &str, format: Format, path: &[u8]) {
+    match format {
+        Format::Pretty => assert_eq!(output.lines().count(), 7, "{output}"),
+        Format::Line => assert_eq!(output.lines().count(), 1, "{output}"),
+        Format::Jsonl => {
+            assert_eq!(output.lines().count(), 2, "{output}");
+            let finding: serde_json::Value =
+                serde_json::from_str(output.lines().next().unwrap()).unwrap();
+            assert_path(&finding, path);
+        }
+        Format::Json => {
+            let document: serde_json::Value = serde_json::from_str(output).unwrap();
+            assert_eq!(document["findings"].as_array().unwrap().len(), 1);
+            assert_path(&document["findings"][0], path);
+        }
+    }
+}
+
+/// A reader of JSON gets the path as it is.
+fn assert_path(finding: &serde_json::Value, path: &[u8]) {
+    let occurrence = &finding["occurrences"][0];
+    assert_eq!(occurrence["path"], *String::from_utf8_lossy(path));
+    let exact = occurrence["path_base64"].as_str();
+    let exact = exact.map(|text| data_encoding::BASE64.decode(text.as_bytes()).unwrap());
+    let not_utf8 = std::str::from_utf8(path).is_err();
+    assert_eq!(exact.as_deref(), not_utf8.then_some(path));
+}
+
+#[test]
+fn no_format_shows_a_secret_wherever_it_stands() {
+    let mut report = samples::report();
+    for finding in &mut report.findings {
+        finding.occurrences[0].origin = Origin::File(format!("{SECRET}/x{TOKEN}.txt").into());
+        finding.occurrences[0].excerpt[0]
+            .segments
+            .push(text(&format!(" {SECRET} {TOKEN}")));
+    }
+    report.not_scanned[0].path = format!("dir/{SECRET}");
+    report.not_scanned[0].reason = format!("{TOKEN} is not a file");
+    for options in all_options() {
+        let mut outputs: Vec<String> = Format::all()
+            .map(|format| written(&report, format, &options))
+            .collect();
+        let mut notes = Vec::new();
+        summary::write_not_scanned(&report, &options, true, &mut notes).unwrap();
+        outputs.push(String::from_utf8(notes).unwrap());
+        outputs.push(summary::line(&report, &options));
+        for output in &outputs {
+            assert!(
+                !output.contains(SECRET) && !output.contains(TOKEN),
+                "{output}"
+            );
+            assert!(!options.mask_ids || !output.contains(ID), "{output}");
+            assert!(
+                !options.mask_ids || !output.contains("123456789012"),
+                "{output}"
+            );
+        }
+    }
+}

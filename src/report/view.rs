@@ -1,0 +1,268 @@
+//! What formats see of a report: everything that may be shown, and nothing else.
+//!
+//! A format gets a [`View`], never a [`Report`]: no type in it holds a secret, paths that contain
+//! one are already redacted, and identifiers are already masked where that was asked for. So no
+//! format can leak by a mistake of its own.
+
+use std::borrow::Cow;
+
+use super::redact::Redactor;
+use super::{Options, Report, mask};
+use crate::finding::{ExcerptLine, Finding, KeyType, Occurrence, Part, Segment, Severity};
+use crate::location::Origin;
+use crate::source::{Coverage, NotScanned};
+
+/// A report as it may be shown.
+pub(super) struct View<'r> {
+    report: &'r Report,
+    options: &'r Options,
+    redactor: Redactor<'r>,
+}
+
+impl<'r> View<'r> {
+    /// Prepares `report` for output.
+    pub(super) fn new(report: &'r Report, options: &'r Options) -> Self {
+        Self {
+            report,
+            options,
+            redactor: Redactor::new(&report.findings),
+        }
+    }
+
+    /// The findings in the report's order, prepared one at a time.
+    pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+        self.report.findings.iter().map(|finding| Entry {
+            view: self,
+            finding,
+        })
+    }
+
+    /// What was not read.
+    pub(super) fn not_scanned(&self) -> impl ExactSizeIterator<Item = Skipped<'_>> {
+        self.report
+            .not_scanned
+            .iter()
+            .map(|entry| Skipped { view: self, entry })
+    }
+
+    /// How it is to be shown.
+    pub(super) fn options(&self) -> &Options {
+        self.options
+    }
+
+    /// What was read.
+    pub(super) fn coverage(&self) -> Coverage {
+        self.report.coverage
+    }
+
+    /// Wall time, in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        self.report.seconds
+    }
+
+    /// Whether everything that was asked for has been read.
+    pub(super) fn complete(&self) -> bool {
+        self.report.complete()
+    }
+
+    /// Whether the scan was interrupted.
+    pub(super) fn interrupted(&self) -> bool {
+        self.report.interrupted
+    }
+
+    /// Text from outside, without secrets and, where asked for, without identifiers.
+    fn clean<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        let hidden = self.redactor.hide(text);
+        if !self.options.mask_ids {
+            return hidden;
+        }
+        match hidden {
+            Cow::Borrowed(text) => mask::text(text),
+            Cow::Owned(text) => Cow::Owned(mask::text(&text).into_owned()),
+        }
+    }
+
+    fn clean_str(&self, text: &str) -> String {
+        // Cutting out whole secrets of a text in UTF-8 leaves UTF-8, unless a secret is not UTF-8
+        // itself.
+        String::from_utf8_lossy(&self.clean(text.as_bytes())).into_owned()
+    }
+
+    fn key_id(&self, id: &str) -> String {
+        if self.options.mask_ids {
+            mask::key_id(id)
+        } else {
+            id.to_owned()
+        }
+    }
+}
+
+/// One credential as it may be shown.
+pub(super) struct Entry<'v> {
+    view: &'v View<'v>,
+    finding: &'v Finding,
+}
+
+impl Entry<'_> {
+    /// Identity over runs, 32 hexadecimal digits.
+    pub(super) fn fingerprint(&self) -> String {
+        self.finding.fingerprint.to_string()
+    }
+
+    /// The first digits of the fingerprint, for people.
+    pub(super) fn short_fingerprint(&self) -> String {
+        self.finding.fingerprint.short()
+    }
+
+    /// Id of the rule.
+    pub(super) fn rule(&self) -> &str {
+        &self.finding.rule
+    }
+
+    /// One line for people.
+    pub(super) fn title(&self) -> &str {
+        &self.finding.title
+    }
+
+    /// How bad.
+    pub(super) fn severity(&self) -> Severity {
+        self.finding.severity
+    }
+
+    /// How sure, in a word.
+    pub(super) fn confidence(&self) -> &'static str {
+        self.finding.confidence.as_str()
+    }
+
+    /// Whether it makes the scan fail.
+    pub(super) fn blocks(&self) -> bool {
+        self.view.options.blocks(self.finding)
+    }
+
+    /// The access key ID.
+    pub(super) fn access_key_id(&self) -> Option<String> {
+        let id = self.finding.credential.access_key_id.as_deref()?;
+        Some(self.view.key_id(id))
+    }
+
+    /// Kind of the access key ID, in a word.
+    pub(super) fn key_type(&self) -> Option<&'static str> {
+        self.finding.credential.key_type.map(KeyType::as_str)
+    }
+
+    /// The account, as machine-readable formats give it.
+    pub(super) fn account_id(&self) -> Option<String> {
+        let id = self.finding.credential.account_id.as_deref()?;
+        Some(if self.view.options.mask_ids {
+            mask::account_id(id)
+        } else {
+            id.to_owned()
+        })
+    }
+
+    /// The account, as formats for people give it: never in full.
+    pub(super) fn account_id_partly(&self) -> Option<String> {
+        let id = self.finding.credential.account_id.as_deref()?;
+        Some(if self.view.options.mask_ids {
+            mask::account_id(id)
+        } else {
+            mask::account_id_partly(id)
+        })
+    }
+
+    /// Whether the account is known for canary tokens.
+    pub(super) fn canary(&self) -> bool {
+        self.finding.credential.canary
+    }
+
+    /// What verification said.
+    pub(super) fn verdict(&self) -> &'static str {
+        "unchecked"
+    }
+
+    /// Where it was seen; never empty.
+    pub(super) fn places(&self) -> impl ExactSizeIterator<Item = Place<'_>> {
+        self.finding.occurrences.iter().map(|occurrence| Place {
+            view: self.view,
+            key_id: self.finding.credential.access_key_id.as_deref(),
+            occurrence,
+        })
+    }
+}
+
+/// One place where a credential was seen, as it may be shown.
+pub(super) struct Place<'v> {
+    view: &'v View<'v>,
+    key_id: Option<&'v str>,
+    occurrence: &'v Occurrence,
+}
+
+impl Place<'_> {
+    /// The path, bytes as the system has them. Not yet safe for a terminal.
+    pub(super) fn path(&self) -> Cow<'_, [u8]> {
+        match &self.occurrence.origin {
+            Origin::File(path) => self.view.clean(path.as_os_str().as_encoded_bytes()),
+            other => Cow::Owned(self.view.clean(other.path().as_bytes()).into_owned()),
+        }
+    }
+
+    /// The commit, where there is one.
+    pub(super) fn commit(&self) -> Option<&str> {
+        self.occurrence.origin.commit()
+    }
+
+    /// The parts and where they stand; the access key ID first.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.occurrence.parts
+    }
+
+    /// Line and column of the first part; the start of the text where there is none.
+    pub(super) fn line_and_column(&self) -> (u64, u64) {
+        self.occurrence.parts.first().map_or((1, 1), |part| {
+            (part.span.start.line, part.span.start.column)
+        })
+    }
+
+    /// The lines of the parts, redacted. Not yet safe for a terminal.
+    pub(super) fn excerpt(&self) -> impl ExactSizeIterator<Item = ExcerptLine> {
+        self.occurrence.excerpt.iter().map(|line| ExcerptLine {
+            line: line.line,
+            segments: line.segments.iter().map(|it| self.segment(it)).collect(),
+        })
+    }
+
+    /// Only the finding's own id stays an [`Segment::Id`], so that formats mark nothing else.
+    fn segment(&self, segment: &Segment) -> Segment {
+        match segment {
+            Segment::Id(id) if self.key_id.is_some_and(|own| own == id) => {
+                Segment::Id(self.view.key_id(id))
+            }
+            Segment::Id(id) => Segment::Text(self.view.key_id(id)),
+            Segment::Text(text) => Segment::Text(self.view.clean_str(text)),
+            other => other.clone(),
+        }
+    }
+}
+
+/// Something that was not read, as it may be shown.
+pub(super) struct Skipped<'v> {
+    view: &'v View<'v>,
+    entry: &'v NotScanned,
+}
+
+impl Skipped<'_> {
+    /// Its path or other name. Not yet safe for a terminal.
+    pub(super) fn path(&self) -> String {
+        self.view.clean_str(&self.entry.path)
+    }
+
+    /// Why, in one line. Not yet safe for a terminal.
+    pub(super) fn reason(&self) -> String {
+        self.view.clean_str(&self.entry.reason)
+    }
+
+    /// Whether the scan is incomplete by it.
+    pub(super) fn incomplete(&self) -> bool {
+        self.entry.incomplete
+    }
+}
