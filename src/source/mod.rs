@@ -27,7 +27,8 @@ use crate::location::{Origin, Position};
 pub struct Blob<'b> {
     /// Where the bytes came from.
     pub origin: &'b Origin,
-    /// The bytes, UTF-16 already decoded to UTF-8.
+    /// The bytes. Text in UTF-16 comes decoded to UTF-8; if a part of it may be plain bytes, that
+    /// part comes in a blob of its own, with blanks in place of the text.
     pub bytes: &'b [u8],
     /// The part of `bytes` that this blob answers for; all of them where the blob is whole.
     pub core: Range<usize>,

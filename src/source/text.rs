@@ -13,8 +13,8 @@ const HEAD: usize = 4096;
 /// The UTF-16 encoding that `bytes`, the beginning of a text, seem to be in.
 ///
 /// With a byte order mark it is certain. Without one it is a guess: text in a Latin script has a
-/// zero in nearly every second byte, all on the same side. A wrong guess loses nothing, as the
-/// bytes themselves are scanned too.
+/// zero in nearly every second byte, all on the same side. A wrong guess loses nothing, as what
+/// does not look like UTF-16 is scanned as bytes too.
 pub(crate) fn utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     match bytes {
         [0xFF, 0xFE, ..] => return Some(UTF_16LE),
@@ -39,11 +39,22 @@ pub(crate) fn utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
+/// Whether a word of `bytes` is long enough for a key: twenty characters of ASCII.
+pub(crate) fn has_words(bytes: &[u8]) -> bool {
+    let mut run = 0;
+    bytes.iter().any(|byte| {
+        run = if byte.is_ascii_graphic() { run + 1 } else { 0 };
+        run >= 20
+    })
+}
+
 /// Decodes UTF-16 piece by piece into windows of UTF-8.
 pub(crate) struct Utf16<'w> {
     decoder: Decoder,
     windows: Windows<'w>,
     piece: String,
+    /// Which byte of a code unit is the high one.
+    high: usize,
 }
 
 impl<'w> Utf16<'w> {
@@ -53,6 +64,7 @@ impl<'w> Utf16<'w> {
             decoder: encoding.new_decoder_with_bom_removal(),
             windows,
             piece: String::with_capacity(16 * 1024),
+            high: usize::from(encoding == UTF_16LE),
         }
     }
 
@@ -69,6 +81,23 @@ impl<'w> Utf16<'w> {
         }
         if last {
             self.windows.emit(true);
+        }
+    }
+
+    /// Replaces the ASCII characters of UTF-16 in `bytes` by blanks, except line ends. A single
+    /// one is left: it may be the last letter of a string in ASCII, and the zero after it.
+    pub(crate) fn blank_out(&self, bytes: &mut [u8]) {
+        let low = 1 - self.high;
+        let (units, _) = bytes.as_chunks_mut::<2>();
+        let is_ascii = |unit: &[u8; 2]| unit[self.high] == 0 && (1..0x80).contains(&unit[low]);
+        let mut before = false;
+        for at in 0..units.len() {
+            let here = is_ascii(&units[at]);
+            if here && (before || units.get(at + 1).is_some_and(is_ascii)) {
+                let last = if units[at][low] == b'\n' { b'\n' } else { b' ' };
+                units[at] = [b' ', last];
+            }
+            before = here;
         }
     }
 }

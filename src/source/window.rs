@@ -52,8 +52,7 @@ impl<'w> Windows<'w> {
     /// Hands the window over. After a window that is not the `last`, the buffer holds the two
     /// margins around its end and waits for more.
     pub(crate) fn emit(&mut self, last: bool) {
-        let end = self.buffer.len();
-        let core_end = if last { end } else { end - WINDOW_MARGIN };
+        let core_end = self.core_end(last);
         if self.core_start < core_end {
             self.sink.blob(&Blob {
                 origin: self.origin,
@@ -62,12 +61,23 @@ impl<'w> Windows<'w> {
                 start: self.start,
             });
         }
+        self.pass(last);
+    }
+
+    /// As [`Windows::emit`], for a window that is not worth handing over.
+    pub(crate) fn pass(&mut self, last: bool) {
         if !last {
+            let core_end = self.core_end(last);
             let gone = core_end - WINDOW_MARGIN;
             self.start = self.start.after(&self.buffer[..gone]);
             self.buffer.drain(..gone);
             self.core_start = WINDOW_MARGIN;
         }
+    }
+
+    fn core_end(&self, last: bool) -> usize {
+        let margin = if last { 0 } else { WINDOW_MARGIN };
+        self.buffer.len() - margin
     }
 
     /// Appends `bytes`, handing over windows as they fill up.

@@ -7,3 +7,7 @@ mod hooks_index;
 mod random;
 mod recall;
 mod recall_forms;
+mod files;
+mod files_bad;
+mod files_git;
+mod kit;

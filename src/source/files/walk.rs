@@ -319,3 +319,18 @@ fn is_kernel_file_system(directory: &OwnedFd) -> bool {
 fn is_kernel_file_system(_directory: &OwnedFd) -> bool {
     false
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_file_systems_are_known() {
+        let is_kernel = |path: &str| {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            is_kernel_file_system(&openat(rustix::fs::CWD, path, flags, Mode::empty()).unwrap())
+        };
+        assert!(is_kernel("/proc") && is_kernel("/proc/self/fd") && is_kernel("/sys"));
+        assert!(!is_kernel("/") && !is_kernel("/dev") && !is_kernel("/tmp"));
+    }
+}
