@@ -1,13 +1,13 @@
 //! The integration tests: one binary, one topic a file.
 
+mod files;
+mod files_bad;
+mod files_git;
 mod git_kit;
 mod git_objects;
 mod hook_kit;
 mod hooks_index;
+mod kit;
 mod random;
 mod recall;
 mod recall_forms;
-mod files;
-mod files_bad;
-mod files_git;
-mod kit;

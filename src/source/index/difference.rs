@@ -96,6 +96,30 @@ pub fn index_against<T: Trees>(
     Ok(found)
 }
 
+/// Compares the tree `new` with the trees of its parents. A path is changed if its content is
+/// another than in each of them.
+///
+/// # Errors
+/// Whatever `cache` cannot give.
+pub fn tree_against<T: Trees>(
+    cache: &TreeCache<'_, T>,
+    new: ObjectId,
+    parents: &[ObjectId],
+) -> Result<Difference, T::Error> {
+    let mut found = Difference::default();
+    between(
+        cache,
+        new,
+        parents.first().copied(),
+        &mut Vec::new(),
+        &mut found,
+    )?;
+    for &parent in parents.iter().skip(1) {
+        keep_changed(&mut found.changes, cache, parent)?;
+    }
+    Ok(found)
+}
+
 /// Every blob below the tree `id`, whose path is `prefix`, as removed paths.
 ///
 /// # Errors
@@ -114,7 +138,10 @@ pub fn flatten<T: Trees>(trees: &T, id: ObjectId, prefix: &[u8]) -> Result<Vec<R
 }
 
 /// Leaves only the changes whose content is not what the tree `parent` has at their path.
-fn keep_changed<T: Trees>(
+///
+/// # Errors
+/// Whatever `cache` cannot give.
+pub fn keep_changed<T: Trees>(
     changes: &mut Vec<Change>,
     cache: &TreeCache<'_, T>,
     parent: ObjectId,
@@ -274,6 +301,9 @@ fn between<T: Trees>(
     Ok(())
 }
 
+/// Trees that are kept at once: a long history has more than fit into memory.
+const MOST_TREES: usize = 20_000;
+
 /// Longer than any path that could be checked out; bounds the recursion.
 const LONGEST_PATH: usize = 16 * 1024;
 
@@ -344,14 +374,16 @@ impl Tree {
         self.entries.get(at)
     }
 }
-/// Reads each tree once.
-struct TreeCache<'t, T: Trees> {
+/// Reads each tree once, more or less.
+#[derive(Debug)]
+pub struct TreeCache<'t, T: Trees> {
     trees: &'t T,
     known: std::cell::RefCell<HashMap<ObjectId, Rc<Tree>>>,
 }
 
 impl<'t, T: Trees> TreeCache<'t, T> {
-    fn new(trees: &'t T) -> Self {
+    /// An empty cache of what `trees` gives.
+    pub fn new(trees: &'t T) -> Self {
         Self {
             trees,
             known: std::cell::RefCell::default(),
@@ -367,7 +399,12 @@ impl<'t, T: Trees> TreeCache<'t, T> {
             return Ok(Rc::clone(tree));
         }
         let tree = Rc::new(Tree::parse(&self.trees.tree(id)?, id)?);
-        self.known.borrow_mut().insert(id, Rc::clone(&tree));
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MOST_TREES {
+            known.clear();
+        }
+        known.insert(id, Rc::clone(&tree));
+        drop(known);
         Ok(tree)
     }
 

@@ -4,5 +4,5 @@ pub mod difference;
 pub mod file;
 mod parts;
 
-pub use difference::{Change, Difference, MalformedTree, Removed, Trees, Version};
+pub use difference::{Change, Difference, MalformedTree, Removed, TreeCache, Trees, Version};
 pub use file::{IndexEntry, IndexError, IndexFile};
