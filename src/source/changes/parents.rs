@@ -15,14 +15,14 @@ use crate::source::git::{ObjectId, Repository};
 ///
 /// # Errors
 /// Where git's own files cannot be read or are of an unknown form.
-pub(super) fn parents(contents: &Contents, merging: bool) -> Result<Vec<ObjectId>, ChangeError> {
+pub(super) fn parents(contents: &Contents) -> Result<Vec<ObjectId>, ChangeError> {
     let repository = contents.repository();
     let mut parents: Vec<ObjectId> = head(contents)?.into_iter().collect();
     if parents.is_empty() {
         return Ok(parents);
     }
     let mut others = merge_heads(repository)?;
-    if others.is_empty() && merging {
+    if others.is_empty() {
         others = announced();
     }
     parents.extend(others);

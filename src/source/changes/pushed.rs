@@ -28,6 +28,8 @@ pub struct RefUpdate {
 pub enum Known {
     /// What the remote-tracking refs of this remote, and the old ends of the updates, reach.
     Remote(String),
+    /// What the remote-tracking refs of any remote, and the old ends of the updates, reach.
+    AnyRemote,
     /// Everything that a ref of this repository, which is the receiving one, reaches.
     AllRefs,
     /// Only what the old ends of the updates reach.
@@ -213,6 +215,7 @@ fn new_commits(
     let mut have = Vec::new();
     match known {
         Known::Remote(name) => have = refs_below(contents, &format!("refs/remotes/{name}/"))?,
+        Known::AnyRemote => have = refs_below(contents, "refs/remotes/")?,
         Known::AllRefs => have = refs_below(contents, "refs/")?,
         Known::OldEnds => {}
     }

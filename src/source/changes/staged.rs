@@ -14,15 +14,14 @@ use crate::source::index::{Change, Difference, IndexFile, TreeCache, Version};
 
 /// Compares the index of `repository` with the parents of the commit that would be made from it.
 ///
-/// `merging` says that this is the hook of a merge whose other side git has not written down yet.
-/// What has one of its parents' content is not new.
+/// What has the content of one of them is not new.
 ///
 /// # Errors
 /// Whatever cannot be read, by us and by git. It must block: nothing was looked at.
-pub fn staged(repository: Repository, merging: bool) -> Result<Changes, ChangeError> {
+pub fn staged(repository: Repository) -> Result<Changes, ChangeError> {
     let contents = Contents::open(repository)?;
     let mut trees = Vec::new();
-    for parent in parents(&contents, merging)? {
+    for parent in parents(&contents)? {
         trees.push(contents.tree_of(parent)?);
     }
     let difference = match by_ourselves(&contents, &trees) {
