@@ -139,3 +139,42 @@ impl Random {
             .collect()
     }
 }
+
+/// The program under test.
+pub(crate) const STRAYKEY: &str = env!("CARGO_BIN_EXE_straykey");
+
+/// A synthetic key pair, as two lines of a settings file.
+pub(crate) fn key_lines(seed: u64) -> String {
+    format!(
+        "AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}\n",
+        crate::kit::keys::access_key_id(seed),
+        crate::kit::keys::secret(seed)
+    )
+}
+
+impl Repository {
+    /// Writes hooks that call the program the plainest way: it has to find out what it is.
+    pub(crate) fn install_hooks(&self, names: &[&str]) {
+        install_hooks(&self.path.join(".git"), names);
+    }
+
+    /// Runs the program there.
+    pub(crate) fn straykey(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(STRAYKEY);
+        isolate(&mut command, &self.path);
+        command.args(arguments).output().expect("straykey")
+    }
+}
+
+/// Hooks in the git directory `directory`.
+pub(crate) fn install_hooks(directory: &Path, names: &[&str]) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for name in names {
+        let path = directory.join("hooks").join(name);
+        std::fs::create_dir_all(directory.join("hooks")).expect("a folder");
+        let script = format!("#!/bin/sh\nexec '{STRAYKEY}' hook \"$@\"\n");
+        std::fs::write(&path, script).expect("a hook");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).expect("executable");
+    }
+}

@@ -7,6 +7,7 @@ mod git_kit;
 mod git_objects;
 mod hook_kit;
 mod hooks_index;
+mod hooks_matrix;
 mod kit;
 mod random;
 mod recall;
