@@ -303,7 +303,11 @@ fn wrong_calls_block() {
             text(&output.stderr)
         );
     }
-    std::fs::write(repository.path().join("input"), "this is not what git says\n").expect("written");
+    std::fs::write(
+        repository.path().join("input"),
+        "this is not what git says\n",
+    )
+    .expect("written");
     let input = std::fs::File::open(repository.path().join("input")).expect("input");
     let mut command = Command::new(STRAYKEY);
     isolate(&mut command, repository.path());

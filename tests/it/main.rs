@@ -8,6 +8,7 @@ mod git_objects;
 mod hook_kit;
 mod hooks_forms;
 mod hooks_index;
+mod hooks_install;
 mod hooks_matrix;
 mod hooks_server;
 mod kit;
