@@ -10,6 +10,7 @@ mod hooks_forms;
 mod hooks_index;
 mod hooks_install;
 mod hooks_matrix;
+mod hooks_random;
 mod hooks_server;
 mod kit;
 mod random;
