@@ -1,5 +1,5 @@
 //! [`Verdict`]: what asking AWS has shown of a credential. Plain data; who asks is
-//! [`crate::verify`].
+//! the verification.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -90,6 +90,12 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "SIZE", help_heading = "Input")]
     pub(crate) max_file_size: Option<Size>,
 
+    /// Override built-in rules with those of this file
+    ///
+    /// The file has the form of patterns/aws.toml; a rule in it replaces the built-in one of its id.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(crate) rules: Option<PathBuf>,
+
     /// Threads to use [default: one a processor]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Input")]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -200,6 +206,12 @@ pub(crate) enum RulesCommand {
         /// Id of the rule
         #[arg(value_name = "ID")]
         id: String,
+    },
+    /// Run the examples of every rule
+    Test {
+        /// Override built-in rules with those of this file
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
     },
 }
 

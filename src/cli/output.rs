@@ -99,9 +99,11 @@ fn permissions(path: &Path) -> io::Result<Option<Permissions>> {
 
 /// The error without the temporary file's name, which means nothing to the user.
 fn without_path(error: io::Error) -> io::Error {
-    error
-        .raw_os_error()
-        .map_or(error, io::Error::from_raw_os_error)
+    let text = error.to_string();
+    match text.split_once(" at path \"") {
+        Some((before, _)) => io::Error::new(error.kind(), before.to_owned()),
+        None => error,
+    }
 }
 
 /// Makes the new name durable. Not every file system can; the content is safe either way.

@@ -19,6 +19,8 @@ pub(crate) struct ScanPlan {
     pub(crate) no_ignore: bool,
     /// Size in bytes over which a file is left out.
     pub(crate) max_file_size: Option<u64>,
+    /// A file that overrides built-in rules.
+    pub(crate) rules: Option<PathBuf>,
     /// Number of threads; `None` for as many as there are processors.
     pub(crate) threads: Option<usize>,
     /// What is written where; at most one to standard output.
@@ -102,6 +104,7 @@ impl ScanPlan {
             targets: targets(&arguments, surroundings)?,
             no_ignore: arguments.no_ignore,
             max_file_size: arguments.max_file_size.map(|size| size.0),
+            rules: arguments.rules,
             threads: arguments.threads.map(Into::into),
             options,
             show_skipped: arguments.show_skipped,

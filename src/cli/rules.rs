@@ -1,6 +1,11 @@
 //! `straykey rules`: what is looked for.
 
-use anyhow::{Result, bail};
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use straykey::detect;
 use straykey::report::sanitise;
 use straykey::rules::{Rule, RuleSet};
 
@@ -9,12 +14,27 @@ use super::exit::Exit;
 use super::print;
 
 pub(crate) fn run(command: &RulesCommand) -> Result<Exit> {
-    let rules = RuleSet::builtin();
+    let file = match command {
+        RulesCommand::Test { file } => file.as_deref(),
+        _ => None,
+    };
+    let rules = load(file)?;
     match command {
         RulesCommand::List => list(rules.rules())?,
         RulesCommand::Show { id } => show(rules.rules(), id)?,
+        RulesCommand::Test { .. } => return test(&rules),
     }
     Ok(Exit::Clean)
+}
+
+/// The built-in rules, overridden by those of `file`.
+pub(crate) fn load(file: Option<&Path>) -> Result<RuleSet> {
+    let Some(file) = file else {
+        return Ok(RuleSet::builtin());
+    };
+    let name = sanitise::line(file.to_string_lossy().as_bytes());
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read rules `{name}`"))?;
+    Ok(RuleSet::overridden(&name, &text)?)
 }
 
 fn list(rules: &[Rule]) -> Result<()> {
@@ -37,6 +57,49 @@ fn show(rules: &[Rule], id: &str) -> Result<()> {
         writeln!(out, "{}", rule.id)?;
         writeln!(out, "  {}", sanitise::line(rule.description.as_bytes()))?;
         writeln!(out, "  severity    {}", rule.severity.as_str())?;
-        writeln!(out, "  confidence  {}", rule.confidence.as_str())
+        writeln!(out, "  confidence  {}", rule.confidence.as_str())?;
+        writeln!(out, "  source      {}", rule.source)?;
+        let (matching, not_matching) = (&rule.test.matching, &rule.test.not_matching);
+        examples(out, "must match", matching)?;
+        examples(out, "must not match", not_matching)
+    })
+}
+
+fn examples(out: &mut dyn Write, title: &str, examples: &[String]) -> io::Result<()> {
+    writeln!(out, "  {title}")?;
+    examples
+        .iter()
+        .try_for_each(|example| writeln!(out, "    {}", sanitise::line(example.as_bytes())))
+}
+
+/// Runs every rule's examples; what does not come out as its rule says is listed.
+fn test(rules: &RuleSet) -> Result<Exit> {
+    let failures = detect::check(rules);
+    print(|out| {
+        for failure in &failures {
+            let expected = if failure.expected_match {
+                "not found"
+            } else {
+                "wrongly found"
+            };
+            let example = sanitise::line(failure.example.as_bytes());
+            writeln!(out, "{}: {expected}: {example}", failure.rule)?;
+        }
+        let examples: usize = rules
+            .rules()
+            .iter()
+            .map(|rule| rule.test.matching.len() + rule.test.not_matching.len())
+            .sum();
+        writeln!(
+            out,
+            "{} rules, {examples} examples, {} failed",
+            rules.rules().len(),
+            failures.len()
+        )
+    })?;
+    Ok(if failures.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Blocked
     })
 }

@@ -23,7 +23,7 @@ pub fn line(text: &[u8]) -> String {
     shown
 }
 
-/// As [`line`], with tabs shown as four spaces: for source lines.
+/// As [`line()`], with tabs shown as four spaces: for source lines.
 #[must_use]
 pub fn source_line(text: &str) -> String {
     line(text.replace('\t', "    ").as_bytes())

@@ -82,6 +82,15 @@ pub enum RuleError {
     Missing(&'static str),
 }
 
+/// The form of a file that overrides rules: any of the rules, and the word lists.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverrideFile {
+    #[serde(default)]
+    rules: Vec<Rule>,
+    aws: Option<AwsWords>,
+}
+
 /// The form of `patterns/aws.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,11 +124,24 @@ impl RuleSet {
         reason = "the files are part of the program, and a test reads them"
     )]
     pub fn builtin() -> Self {
-        Self::read().expect("the built-in rules are valid")
+        Self::read(None).expect("the built-in rules are valid")
     }
 
-    fn read() -> Result<Self, RuleError> {
-        let file: AwsFile = parse("patterns/aws.toml", AWS)?;
+    /// The built-in rules, those replaced that `text`, the content of the rule file `file`, has in
+    /// the same form, and the word lists where it has them.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError`] where the file is not of that form, or names a rule that is not built in.
+    pub fn overridden(file: &str, text: &str) -> Result<Self, RuleError> {
+        Self::read(Some((file, text)))
+    }
+
+    fn read(overrides: Option<(&str, &str)>) -> Result<Self, RuleError> {
+        let mut file: AwsFile = parse("patterns/aws.toml", AWS)?;
+        if let Some((name, text)) = overrides {
+            replace(&mut file, name, text)?;
+        }
         let canaries: CanaryFile = parse("patterns/aws-canaries.toml", AWS_CANARIES)?;
         let rule = |id: &'static str| {
             file.rules
@@ -160,6 +182,25 @@ impl RuleSet {
     }
 }
 
+/// Puts what the override file `name` says in the place of what is built in.
+fn replace(file: &mut AwsFile, name: &str, text: &str) -> Result<(), RuleError> {
+    let overrides: OverrideFile = parse(name, text)?;
+    for rule in overrides.rules {
+        let Some(known) = file.rules.iter_mut().find(|known| known.id == rule.id) else {
+            let message = format!("there is no built-in rule `{}` to override", rule.id);
+            return Err(RuleError::Form {
+                file: name.to_owned(),
+                message,
+            });
+        };
+        *known = rule;
+    }
+    if let Some(words) = overrides.aws {
+        file.aws = words;
+    }
+    Ok(())
+}
+
 fn parse<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, RuleError> {
     toml::from_str(text).map_err(|error| RuleError::Form {
         file: file.to_owned(),
@@ -173,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_builtin_rules_are_valid() {
-        let rules = RuleSet::read().unwrap();
+        let rules = RuleSet::builtin();
         assert!(rules.rule("aws-access-key-pair").is_some());
         assert!(
             rules
@@ -181,5 +222,30 @@ mod tests {
                 .iter()
                 .all(|rule| rule.test.matching.len() >= 3 && rule.test.not_matching.len() >= 3)
         );
+    }
+
+    #[test]
+    fn a_rule_can_be_overridden_and_a_mistake_is_named() {
+        let rule = |id: &str| {
+            format!(
+                "[[rules]]\nid = \"{id}\"\ndescription = \"d\"\ndetector = \"aws\"\nseverity = \"low\"\n\
+                 confidence = \"low\"\nsource = \"https://example.com\"\nenabled = false\n"
+            )
+        };
+        let rules = RuleSet::overridden("my.toml", &rule("aws-access-key-id")).unwrap();
+        assert!(!rules.rule("aws-access-key-id").unwrap().enabled);
+        assert!(!rules.aws().key_id.enabled && rules.aws().pair.enabled);
+        for (text, said) in [
+            (rule("other"), "no built-in rule `other`"),
+            ("enable = true".to_owned(), "enable"),
+        ] {
+            let error = RuleSet::overridden("my.toml", &text)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("my.toml: ") && error.contains(said),
+                "{error}"
+            );
+        }
     }
 }

@@ -9,12 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use straykey::source::{Files, Sink, Source as _, Stdin};
 
-use crate::kit::{Recorder, Tree, scan, scan_with_threads, set_mode};
-
-fn make_fifo(path: &Path) {
-    let made = std::process::Command::new("mkfifo").arg(path).status();
-    assert!(made.unwrap().success());
-}
+use crate::kit::{Recorder, Tree, make_fifo, scan, scan_with_threads, set_mode};
 
 #[test]
 fn a_named_path_that_does_not_exist_is_an_error() {

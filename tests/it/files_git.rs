@@ -175,7 +175,7 @@ fn we_and_git_agree_on_random_trees() {
         "c ",
     ];
     let mut ignored = 0;
-    for seed in 0..60 {
+    for seed in 0..100 {
         let mut random = Random::new(seed);
         let tree = Tree::new();
         tree.git("", &["init", "-q"]);
@@ -196,7 +196,7 @@ fn we_and_git_agree_on_random_trees() {
                     .collect();
                 tree.write(
                     format!("{directory}/.gitignore").trim_start_matches('/'),
-                    lines.join("\n"),
+                    lines.join("\n") + "\n",
                 );
             }
         }

@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one topic a file.
+#![expect(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
+mod bad_input;
 mod files;
 mod files_bad;
 mod files_git;
@@ -13,6 +15,7 @@ mod hooks_matrix;
 mod hooks_random;
 mod hooks_server;
 mod kit;
-mod random;
+mod layers;
+mod no_secret;
 mod recall;
 mod recall_forms;

@@ -8,7 +8,7 @@ use straykey::location::Origin;
 use straykey::rules::RuleSet;
 use straykey::source::Blob;
 
-use crate::random::Random;
+use crate::kit::keys::Random;
 use crate::recall_forms::{FORMS, Form};
 
 /// Random keys a form.
@@ -49,7 +49,7 @@ fn recall(detector: &Detector, form: &Form) -> f64 {
 
 /// How many of the keys of one text are found whole.
 fn found_whole(detector: &Detector, form: &Form, seed: u64) -> usize {
-    let mut random = Random::new(seed ^ form.name.len() as u64 * 0x1_0000_0001);
+    let mut random = Random::new(seed ^ ((form.name.len() as u64) << 32));
     let keys: Vec<Key> = (0..form.pairs)
         .map(|_| Key {
             id: random.key_id(if form.temporary() { "ASIA" } else { "AKIA" }),

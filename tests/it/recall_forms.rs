@@ -1,6 +1,6 @@
 //! The forms in which AWS keys are written; `docs/accuracy.md` has the recall of each.
 
-use crate::random::Random;
+use crate::kit::keys::Random;
 
 /// One way of writing keys.
 pub(crate) struct Form {
@@ -987,7 +987,7 @@ fn fill(template: &str, id: &str, secret: &str, token: &str, random: &mut Random
             "file64" => text.extend(base64(whole().as_bytes()).bytes()),
             "file64w" => text.extend(wrapped(&base64(whole().as_bytes())).bytes()),
             "wide" => text.extend(whole().encode_utf16().flat_map(u16::to_le_bytes)),
-            "pad38" => text.extend(random.text(b"ABCDEFabcdef0123456789+/", 38).bytes()),
+            "pad38" => text.extend(random.text("ABCDEFabcdef0123456789+/", 38).bytes()),
             "id:head" => split(
                 &mut text,
                 id,

@@ -216,7 +216,7 @@ impl Collector<'_> {
         let name = name_before(self.view, range.start);
         let named = name.is_secret(self.words);
         let placeholder = contains_word(&value, &self.words.placeholder_words);
-        let evidence = if named || self.follows_key_id(range.start) {
+        let evidence = if named || self.touches_key_id(&range) {
             Evidence::Named
         } else {
             Evidence::Near
@@ -238,17 +238,26 @@ impl Collector<'_> {
         });
     }
 
-    /// Whether only punctuation and blanks stand between an access key ID and `at`.
-    fn follows_key_id(&self, at: usize) -> bool {
-        let before = &self.view.text[at.saturating_sub(KEY_ID_LENGTH + 16)..at];
+    /// Whether only punctuation and blanks stand between `range` and an access key ID.
+    fn touches_key_id(&self, range: &Range<usize>) -> bool {
+        let is_id = |text: &[u8]| {
+            text.len() == KEY_ID_LENGTH
+                && key_type(text).is_some()
+                && text[4..].iter().all(|&byte| is_body(byte))
+        };
+        let text = &self.view.text;
+        let before = &text[range.start.saturating_sub(KEY_ID_LENGTH + 16)..range.start];
         let end = before
             .iter()
             .rposition(u8::is_ascii_alphanumeric)
             .map_or(0, |last| last + 1);
-        let id = &before[end.saturating_sub(KEY_ID_LENGTH)..end];
-        id.len() == KEY_ID_LENGTH
-            && key_type(id).is_some()
-            && id[4..].iter().all(|&byte| is_body(byte))
+        let after = &text[range.end..text.len().min(range.end + KEY_ID_LENGTH + 16)];
+        let start = after
+            .iter()
+            .position(u8::is_ascii_alphanumeric)
+            .unwrap_or(after.len());
+        is_id(&before[end.saturating_sub(KEY_ID_LENGTH)..end])
+            || is_id(&after[start..after.len().min(start + KEY_ID_LENGTH)])
     }
 
     /// Whether `-`, `_` or a dotted word joins the run to something longer (base64url, a file

@@ -29,12 +29,13 @@ pub(crate) fn is_random_secret(secret: &[u8], evidence: Evidence) -> bool {
     let named = evidence == Evidence::Named;
     let entropy_floor = if named { 4.0 } else { 4.25 };
     let transition_floor = if named { 10 } else { 13 };
+    let slash_limit = if named { 3 } else { 1 };
     let count = |class: fn(&u8) -> bool| secret.iter().filter(|&byte| class(byte)).count();
     let digits = count(u8::is_ascii_digit);
     let slashes = count(|&byte| byte == b'/');
     count(u8::is_ascii_uppercase) >= 2
         && count(u8::is_ascii_lowercase) >= 2
-        && !(digits == 0 && slashes > 1)
+        && !(digits == 0 && slashes > slash_limit)
         && transitions(secret) >= transition_floor
         && entropy(secret) >= entropy_floor
         && !has_sequence(secret, 5)

@@ -21,7 +21,33 @@ impl Random {
         usize::try_from(self.next() % limit as u64).expect("below a usize")
     }
 
-    fn string(&mut self, alphabet: &str, length: usize) -> String {
+    /// An access key ID. Its first character after the prefix is one that ids have had since they
+    /// hold the account.
+    pub(crate) fn key_id(&mut self, prefix: &str) -> String {
+        format!(
+            "{prefix}{}{}",
+            self.text(&BASE32[16..], 1),
+            self.text(BASE32, 15)
+        )
+    }
+
+    /// A secret access key: 40 characters.
+    pub(crate) fn secret(&mut self) -> String {
+        self.text(BASE64, 40)
+    }
+
+    /// A session token of the usual beginning, between 256 and 1,256 characters.
+    pub(crate) fn token(&mut self) -> String {
+        let length = 4 * (60 + self.below(250));
+        let padding = ["", "=", "=="][self.below(3)];
+        format!(
+            "IQoJb3JpZ2luX2Vj{}{padding}",
+            self.text(BASE64, length - padding.len())
+        )
+    }
+
+    /// `length` characters of `alphabet`, which is ASCII.
+    pub(crate) fn text(&mut self, alphabet: &str, length: usize) -> String {
         let characters = alphabet.as_bytes();
         (0..length)
             .map(|_| char::from(characters[self.below(characters.len())]))
@@ -32,33 +58,34 @@ impl Random {
 const BASE32: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// A long-term access key ID. Its first character after the prefix is one that ids have had since
-/// they hold the account.
+/// The long-term access key ID of a seed.
 pub(crate) fn access_key_id(seed: u64) -> String {
-    let mut random = Random::new(seed);
-    let first = random.string(&BASE32[16..], 1);
-    format!(
-        "{}{first}{}",
-        ["AK", "IA"].concat(),
-        random.string(BASE32, 15)
-    )
+    Random::new(seed).key_id(&["AK", "IA"].concat())
 }
 
-/// A secret access key: 40 characters.
+/// The secret access key of a seed.
 pub(crate) fn secret(seed: u64) -> String {
-    Random::new(seed ^ 0x5EC2_E700).string(BASE64, 40)
+    Random::new(seed ^ 0x5EC2_E700).secret()
 }
 
-/// A session token of the usual beginning and length.
+/// The session token of a seed.
 pub(crate) fn token(seed: u64) -> String {
-    let body = Random::new(seed ^ 0x70CE_0000).string(BASE64, 400);
-    format!("IQoJb3JpZ2luX2Vj{body}==")
+    Random::new(seed ^ 0x70CE_0000).token()
+}
+
+/// The lines that set a pair in a shell.
+pub(crate) fn exports(seed: u64) -> String {
+    format!(
+        "export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\n",
+        access_key_id(seed),
+        secret(seed)
+    )
 }
 
 #[test]
 fn the_fakes_have_the_shape_of_keys() {
     let id = access_key_id(1);
-    assert_eq!((id.len(), secret(1).len(), token(1).len()), (20, 40, 418));
+    assert_eq!((id.len(), secret(1).len(), token(1).len() % 4), (20, 40, 0));
     assert!(id[4..].chars().all(|letter| BASE32.contains(letter)));
     assert!((b'Q'..=b'Z').contains(&id.as_bytes()[4]) || id.as_bytes()[4].is_ascii_digit());
     assert_eq!(id, access_key_id(1));

@@ -67,6 +67,40 @@ impl Tree {
     }
 }
 
+/// The program, run in `directory`, deaf to the surroundings.
+pub(crate) fn straykey(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_straykey"));
+    command.current_dir(directory).stdin(Stdio::null());
+    for name in ["CI", "PRE_COMMIT", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs `command` to its end.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let output = command.output().expect("the program runs");
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Makes a named pipe.
+pub(crate) fn make_fifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo runs").success());
+}
+
 /// Sets the permission bits of `path`.
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
