@@ -20,6 +20,10 @@ pub(crate) struct GateArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
 
+    /// Override built-in rules with those of this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<std::path::PathBuf>,
+
     /// Write FORMAT to standard output or to a file as well; repeatable
     #[arg(
         short,

@@ -5,6 +5,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+pub(crate) use crate::kit::keys::Random;
+
 /// A repository that is deleted with the value.
 pub(crate) struct Repository {
     folder: TempDir,
@@ -109,35 +111,9 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A number generator that gives the same sequence on every machine (SplitMix64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    /// One of `choices`.
-    pub(crate) fn pick<'c, T: ?Sized>(&mut self, choices: &[&'c T]) -> &'c T {
-        choices[self.below(choices.len())]
-    }
-
-    /// `length` characters of `alphabet`.
-    pub(crate) fn characters(&mut self, alphabet: &str, length: usize) -> String {
-        let alphabet: Vec<char> = alphabet.chars().collect();
-        (0..length)
-            .map(|_| alphabet[self.below(alphabet.len())])
-            .collect()
-    }
+/// One of `choices`.
+pub(crate) fn pick<'c, T: ?Sized>(random: &mut Random, choices: &[&'c T]) -> &'c T {
+    choices[random.below(choices.len())]
 }
 
 /// The program under test.

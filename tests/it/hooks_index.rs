@@ -283,7 +283,7 @@ fn extensions_that_may_be_there() {
 /// Bytes that git never wrote give an error or some entries, never a panic.
 #[test]
 fn damaged_indexes_do_not_panic() {
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     for (version, split) in [("2", false), ("4", false), ("2", true)] {
         let repository = populated(&[]);
         repository.git(&["update-index", "--index-version", version]);

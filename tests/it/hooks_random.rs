@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::hook_kit::{Random, Repository, git_command, text};
+use crate::hook_kit::{Random, Repository, git_command, pick, text};
 use crate::kit::keys;
 
 const SEQUENCES: usize = 500;
@@ -73,7 +73,7 @@ impl<'t> Sequence<'t> {
         }
         Self {
             seed,
-            random: Random(seed.wrapping_mul(0x1234_5678_9ABC_DEF1)),
+            random: Random::new(seed.wrapping_mul(0x1234_5678_9ABC_DEF1)),
             repository,
             remote,
             id: keys::access_key_id(seed),
@@ -200,7 +200,7 @@ impl<'t> Sequence<'t> {
                 let (id, secret) = (self.id.clone(), self.secret.clone());
                 let message =
                     format!("{message}\n\naws_access_key_id={id}\naws_secret_access_key={secret}");
-                let verify = self.random.pick(&["--verify", "--no-verify"]);
+                let verify = pick(&mut self.random, &["--verify", "--no-verify"]);
                 self.git(&["commit", "-q", "--allow-empty", verify, "-m", &message]);
             }
             12 | 13 => {
@@ -213,7 +213,7 @@ impl<'t> Sequence<'t> {
             }
             16 => {
                 let branch = self.branch();
-                let how = self.random.pick(&["--no-ff", "--ff", "--squash"]);
+                let how = pick(&mut self.random, &["--no-ff", "--ff", "--squash"]);
                 self.git(&["merge", "-q", how, "-m", &message, branch]);
             }
             17 => {
@@ -226,7 +226,7 @@ impl<'t> Sequence<'t> {
                 self.git(&["merge", "-q", "--no-ff", "--no-commit", branch]);
                 self.plant();
                 self.git(&["add", "-A"]);
-                let verify = self.random.pick(&["--verify", "--no-verify"]);
+                let verify = pick(&mut self.random, &["--verify", "--no-verify"]);
                 self.git(&["commit", "-q", verify, "-m", &message]);
             }
             19 => {
@@ -245,7 +245,7 @@ impl<'t> Sequence<'t> {
                 self.git(&["stash", "pop", "-q"]);
             }
             23 => {
-                let how = self.random.pick(&["--soft", "--mixed", "--hard"]);
+                let how = pick(&mut self.random, &["--soft", "--mixed", "--hard"]);
                 self.git(&["reset", "-q", how, "HEAD~1"]);
             }
             24 => self.tag(&message),

@@ -22,7 +22,6 @@ use straykey::introduced::introduced;
 use straykey::location::Origin;
 use straykey::report::blocked::{Gate, write_blocked, write_others};
 use straykey::report::{Options, Report, summary};
-use straykey::rules::RuleSet;
 use straykey::scan::{self, Progress};
 use straykey::source::changes::{Changes, staged::staged};
 use straykey::source::git::Repository;
@@ -32,8 +31,8 @@ use super::args::Color;
 use super::exit::Exit;
 use super::hook_args::{GateArguments, HookArguments, Stage, StagedArguments};
 use super::plan::Target;
-use super::say;
 use super::scan::write;
+use super::{rules, say};
 
 /// The command line; if the program is called under the name of a hook (a link in the directory
 /// of hooks), that of `straykey hook`.
@@ -49,13 +48,13 @@ pub(super) fn as_called() -> Vec<OsString> {
 }
 
 pub(super) fn run_staged(arguments: &StagedArguments) -> Result<Exit> {
-    let gate = HookRun::new(&arguments.gate);
+    let gate = HookRun::new(&arguments.gate)?;
     let outcome = gate.staged(&[])?;
     Ok(gate.finish(outcome))
 }
 
 pub(super) fn run(arguments: &HookArguments) -> Result<Exit> {
-    let gate = HookRun::new(&arguments.gate);
+    let gate = HookRun::new(&arguments.gate)?;
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     let call = stage::Call {
         arguments: &arguments.arguments,
@@ -93,14 +92,15 @@ struct HookRun<'a> {
 }
 
 impl<'a> HookRun<'a> {
-    fn new(arguments: &'a GateArguments) -> Self {
+    fn new(arguments: &'a GateArguments) -> Result<Self> {
         let progress = Arc::new(Progress::default());
         if let Some(seconds) = arguments.timeout {
             watchdog::start(seconds, &progress);
         }
         let auto = || anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         let default = Options::default();
-        Self {
+        let rules = rules::load(arguments.rules.as_deref())?;
+        Ok(Self {
             arguments,
             options: Options {
                 fail_on: arguments.fail_on.map_or(default.fail_on, Severity::from),
@@ -111,9 +111,9 @@ impl<'a> HookRun<'a> {
                     Color::Never => false,
                 },
             },
-            detector: Detector::new(&RuleSet::builtin()),
+            detector: Detector::new(&rules),
             progress,
-        }
+        })
     }
 
     /// What is staged, and those of `names` that are not.
