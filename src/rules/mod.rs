@@ -2,6 +2,10 @@
 
 mod aws;
 pub mod examples;
+mod file;
+pub mod pattern;
+pub(crate) mod regex;
+mod value;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -75,6 +79,20 @@ pub enum RuleError {
         /// Name of the file.
         file: String,
         /// What is wrong, and where.
+        message: String,
+    },
+    /// A key or its value cannot be used.
+    #[error("{file}:{line}:{column}: {key}: {message}")]
+    Key {
+        /// Name of the file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// The key; empty where the file is not TOML.
+        key: String,
+        /// What is wrong.
         message: String,
     },
     /// A rule that the program needs is not there.
