@@ -419,14 +419,35 @@ mod tests {
     #[test]
     fn names_file_line_column_and_key() {
         for (text, expected) in [
-            ("[[rules]]\nid='a'\nkeyword=['x']", "team.toml:3:1: keyword: unknown key in [[rules]]"),
-            ("[[rules]]\nid='a'\nentropy='x'", "team.toml:3:9: entropy: expected a number from 0, found string"),
+            (
+                "[[rules]]\nid='a'\nkeyword=['x']",
+                "team.toml:3:1: keyword: unknown key in [[rules]]",
+            ),
+            (
+                "[[rules]]\nid='a'\nentropy='x'",
+                "team.toml:3:9: entropy: expected a number from 0, found string",
+            ),
             ("[[rules]]\nid='a'\nregex='('", "team.toml:3:7: regex: "),
-            ("[[rules]]\nid='a'\n[[rules.allowlists]]\nregexs=['a']", "team.toml:4:1: regexs: unknown key"),
-            ("[[rules]]\nid='a'\n[[rules.allowlists]]\n", "team.toml:3:1: allowlists: needs"),
-            ("[extend]\nurl='https://x'", "team.toml:2:1: url: rules are not fetched"),
-            ("[[rules]]\nregex='a'", "team.toml:1:1: id: a rule needs an id"),
-            ("rules = 3", "team.toml:1:9: rules: expected an array of tables, found integer"),
+            (
+                "[[rules]]\nid='a'\n[[rules.allowlists]]\nregexs=['a']",
+                "team.toml:4:1: regexs: unknown key",
+            ),
+            (
+                "[[rules]]\nid='a'\n[[rules.allowlists]]\n",
+                "team.toml:3:1: allowlists: needs",
+            ),
+            (
+                "[extend]\nurl='https://x'",
+                "team.toml:2:1: url: rules are not fetched",
+            ),
+            (
+                "[[rules]]\nregex='a'",
+                "team.toml:1:1: id: a rule needs an id",
+            ),
+            (
+                "rules = 3",
+                "team.toml:1:9: rules: expected an array of tables, found integer",
+            ),
             ("x = = 3", "team.toml:1:5"),
         ] {
             let message = error(text);

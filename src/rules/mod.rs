@@ -1,9 +1,14 @@
 //! Rules as data: their file form, their validation, and the set that a detector is built from.
 
 mod aws;
+pub(crate) mod crc32;
 pub mod examples;
 mod file;
+mod gitleaks;
+mod library;
+mod load;
 pub mod pattern;
+mod placeholder;
 pub(crate) mod regex;
 mod value;
 
@@ -13,6 +18,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 pub use aws::{AwsRules, AwsWords};
+pub use load::TargetedAllowlist;
+pub use pattern::Pattern;
 
 use crate::finding::{Confidence, Severity};
 
@@ -39,9 +46,15 @@ pub struct Rule {
     /// Whether it is looked for.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Names of the same thing in other tools' configurations.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// What it must find and what it must not.
     #[serde(default)]
     pub test: Examples,
+    /// What the generic detector works with.
+    #[serde(skip)]
+    pub pattern: Option<Arc<Pattern>>,
 }
 
 fn yes() -> bool {
@@ -54,6 +67,8 @@ fn yes() -> bool {
 pub enum DetectorKind {
     /// AWS access keys.
     Aws,
+    /// A regular expression and what belongs to it.
+    Pattern,
 }
 
 /// Texts that a rule must find something in, and texts that it must not. They hold placeholders
@@ -119,6 +134,7 @@ struct CanaryFile {
 pub struct RuleSet {
     rules: Vec<Rule>,
     aws: AwsRules,
+    allowlists: Vec<TargetedAllowlist>,
 }
 
 impl RuleSet {
@@ -136,7 +152,22 @@ impl RuleSet {
         Self::read().expect("the built-in rules are valid")
     }
 
+    /// No rules; the AWS ones are known, but off.
+    fn empty() -> Result<Self, RuleError> {
+        let mut set = Self::read_aws()?;
+        for rule in &mut set.rules {
+            rule.enabled = false;
+        }
+        Ok(set)
+    }
+
     fn read() -> Result<Self, RuleError> {
+        let mut set = Self::read_aws()?;
+        set.rules.extend(load::library_rules()?);
+        Ok(set)
+    }
+
+    fn read_aws() -> Result<Self, RuleError> {
         let file: AwsFile = parse("patterns/aws.toml", AWS)?;
         let canaries: CanaryFile = parse("patterns/aws-canaries.toml", AWS_CANARIES)?;
         let rule = |id: &'static str| {
@@ -156,7 +187,32 @@ impl RuleSet {
         Ok(Self {
             rules: file.rules,
             aws,
+            allowlists: Vec::new(),
         })
+    }
+
+    /// Turns on the built-in rules of at least `confidence`, and off the others. Rules of a
+    /// team's own files stay on.
+    #[must_use]
+    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
+        for rule in &mut self.rules {
+            let builtin = rule.pattern.as_ref().is_some_and(|pattern| pattern.builtin);
+            if builtin {
+                rule.enabled = rule.confidence >= confidence;
+            }
+        }
+        self
+    }
+
+    /// The rules that are looked for.
+    pub fn enabled(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.enabled)
+    }
+
+    /// What is not a finding, whatever rule found it or for the rules named there.
+    #[must_use]
+    pub fn allowlists(&self) -> &[TargetedAllowlist] {
+        &self.allowlists
     }
 
     /// The rules, in the order of their files.
@@ -173,8 +229,12 @@ impl RuleSet {
 
     /// What the AWS detector is built from.
     #[must_use]
-    pub fn aws(&self) -> &AwsRules {
-        &self.aws
+    pub fn aws(&self) -> AwsRules {
+        let mut aws = self.aws.clone();
+        for rule in [&mut aws.pair, &mut aws.key_id, &mut aws.secret] {
+            rule.enabled = self.rule(&rule.id).is_some_and(|known| known.enabled);
+        }
+        aws
     }
 }
 

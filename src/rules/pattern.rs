@@ -81,9 +81,6 @@ pub enum Checksum {
     /// The last six characters are the CRC-32 of the others after the prefix, in base 62 (GitHub,
     /// npm).
     Crc32Base62,
-    /// The last seven characters are the CRC-32 of all before them, in base 36 (GitLab's
-    /// routable tokens).
-    GitlabCrc32,
 }
 
 /// Forms that are checked by code.
@@ -110,7 +107,6 @@ impl Checksum {
     pub(super) fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "crc32-base62" => Self::Crc32Base62,
-            "gitlab-crc32" => Self::GitlabCrc32,
             _ => return None,
         })
     }

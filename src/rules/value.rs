@@ -1,8 +1,8 @@
 //! Reads typed values out of a TOML document, so that every complaint names file, line, column
 //! and key.
 
-use toml::de::{DeTable, DeValue};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::RuleError;
 
