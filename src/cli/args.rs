@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use straykey::finding::Severity;
+use straykey::finding::{Confidence, Severity};
 use straykey::report::Format;
 
 const STYLES: Styles = Styles::styled()
@@ -77,6 +77,25 @@ pub(crate) struct ScanArguments {
     /// What is left out this way is counted, and does not make the scan incomplete.
     #[arg(long, value_name = "SIZE", help_heading = "Input")]
     pub(crate) max_file_size: Option<Size>,
+
+    /// Rule files, in straykey's or gitleaks' format; repeatable
+    ///
+    /// A file replaces the built-in rules, unless it says [extend] useDefault = true. Without
+    /// this option, .straykey.toml or else .gitleaks.toml is taken from the scanned directory; a
+    /// .straykey.toml adds to the built-in rules.
+    #[arg(short, long, value_name = "FILE", help_heading = "Rules")]
+    pub(crate) config: Vec<PathBuf>,
+
+    /// Look for no rule files in the scanned directory
+    #[arg(long, conflicts_with = "config", help_heading = "Rules")]
+    pub(crate) no_config: bool,
+
+    /// Least confidence of the built-in rules that are used [default: medium]
+    ///
+    /// low: also rules whose only evidence is a nearby word, and values assigned to telling
+    /// names; high: exact formats only.
+    #[arg(long, value_name = "LEVEL", help_heading = "Rules")]
+    pub(crate) confidence: Option<Level>,
 
     /// Threads to use [default: one a processor]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Input")]
@@ -178,6 +197,27 @@ impl From<FailOn> for Severity {
     }
 }
 
+/// How sure a built-in rule must be to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    /// Every rule
+    Low,
+    /// Shape and context speak for it
+    Medium,
+    /// The format is exact
+    High,
+}
+
+impl From<Level> for Confidence {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Low => Self::Low,
+            Level::Medium => Self::Medium,
+            Level::High => Self::High,
+        }
+    }
+}
+
 /// `rules` and what follows it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
@@ -190,7 +230,11 @@ pub(crate) enum RulesCommand {
         id: String,
     },
     /// Run the examples of every rule
-    Test,
+    Test {
+        /// Rule files to test instead of the built-in rules
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 /// `FORMAT[=FILE]`.

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use straykey::finding::Severity;
+use straykey::finding::{Confidence, Severity};
 use straykey::report::{Format, Options};
 
 use super::args::{Color, ScanArguments};
@@ -21,6 +21,8 @@ pub(crate) struct ScanPlan {
     pub(crate) max_file_size: Option<u64>,
     /// Number of threads; `None` for as many as there are processors.
     pub(crate) threads: Option<usize>,
+    /// Which rules.
+    pub(crate) rules: Rules,
     /// What is written where; at most one to standard output.
     pub(crate) targets: Vec<Target>,
     /// How reports look and what blocks. Colour is for standard output alone.
@@ -29,6 +31,17 @@ pub(crate) struct ScanPlan {
     pub(crate) show_skipped: bool,
     /// Whether only errors are said.
     pub(crate) quiet: bool,
+}
+
+/// Which rules are used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// The files that were named.
+    pub(crate) files: Vec<PathBuf>,
+    /// Whether a file is looked for in the scanned directory.
+    pub(crate) discover: bool,
+    /// Least confidence of built-in rules.
+    pub(crate) confidence: Confidence,
 }
 
 /// Something to read.
@@ -100,6 +113,13 @@ impl ScanPlan {
         Ok(Self {
             inputs: inputs(&arguments.paths)?,
             targets: targets(&arguments, surroundings)?,
+            rules: Rules {
+                discover: arguments.config.is_empty() && !arguments.no_config,
+                confidence: arguments
+                    .confidence
+                    .map_or(Confidence::Medium, Confidence::from),
+                files: arguments.config,
+            },
             no_ignore: arguments.no_ignore,
             max_file_size: arguments.max_file_size.map(|size| size.0),
             threads: arguments.threads.map(Into::into),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 use straykey::detect;
+use straykey::finding::Confidence;
 use straykey::report::sanitise;
 use straykey::rules::{Rule, RuleSet};
 
@@ -12,11 +13,14 @@ use super::exit::Exit;
 use super::print;
 
 pub(crate) fn run(command: &RulesCommand) -> Result<Exit> {
-    let rules = RuleSet::builtin();
+    let rules = || RuleSet::builtin().with_confidence(Confidence::Low);
     match command {
-        RulesCommand::List => list(rules.rules())?,
-        RulesCommand::Show { id } => show(rules.rules(), id)?,
-        RulesCommand::Test => return test(&rules),
+        RulesCommand::List => list(rules().rules())?,
+        RulesCommand::Show { id } => show(rules().rules(), id)?,
+        RulesCommand::Test { files } if files.is_empty() => return test(&rules()),
+        RulesCommand::Test { files } => {
+            return test(&RuleSet::load(files)?.with_confidence(Confidence::Low));
+        }
     }
     Ok(Exit::Clean)
 }
@@ -26,8 +30,13 @@ fn list(rules: &[Rule]) -> Result<()> {
     print(|out| {
         for rule in rules {
             let severity = rule.severity.as_str();
+            let confidence = rule.confidence.as_str();
             let description = sanitise::line(rule.description.as_bytes());
-            writeln!(out, "{:width$}  {severity:8}  {description}", rule.id)?;
+            writeln!(
+                out,
+                "{:width$}  {severity:8}  {confidence:6}  {description}",
+                rule.id
+            )?;
         }
         Ok(())
     })
@@ -70,14 +79,13 @@ fn test(rules: &RuleSet) -> Result<Exit> {
             writeln!(out, "{}: {expected}: {example}", failure.rule)?;
         }
         let examples: usize = rules
-            .rules()
-            .iter()
+            .enabled()
             .map(|rule| rule.test.matching.len() + rule.test.not_matching.len())
             .sum();
         writeln!(
             out,
             "{} rules, {examples} examples, {} failed",
-            rules.rules().len(),
+            rules.enabled().count(),
             failures.len()
         )
     })?;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use straykey::detect::Detector;
 use straykey::report::{self, Options, Report, summary};
-use straykey::rules::RuleSet;
 use straykey::scan::{self, Progress};
 use straykey::source::{Files, Sink, Source, Stdin};
 
@@ -16,7 +15,7 @@ use super::exit::Exit;
 use super::interrupt::stop_on_interrupt;
 use super::plan::{Input, ScanPlan, Surroundings, Target};
 use super::progress::Display;
-use super::{output, print, say};
+use super::{config, output, print, say};
 
 pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
     let plan = ScanPlan::new(arguments, Surroundings::here())?;
@@ -26,7 +25,7 @@ pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
 
 fn scan(plan: &ScanPlan) -> Result<Report> {
     set_threads(plan.threads)?;
-    let detector = Detector::new(&RuleSet::builtin());
+    let detector = Detector::new(&config::rules(plan)?);
     let progress = Arc::new(Progress::default());
     stop_on_interrupt(&progress);
     let _display = Display::start(&progress, plan.quiet);

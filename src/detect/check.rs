@@ -22,8 +22,7 @@ pub struct Failure {
 pub fn check(rules: &RuleSet) -> Vec<Failure> {
     let detector = Detector::new(rules);
     rules
-        .rules()
-        .iter()
+        .enabled()
         .flat_map(|rule| check_rule(&detector, rule))
         .collect()
 }

@@ -28,7 +28,7 @@ pub(super) struct RuleFile {
 /// `[extend]`.
 #[derive(Debug, Default)]
 pub(super) struct Extend {
-    pub(super) use_default: bool,
+    pub(super) use_default: Option<bool>,
     /// The path, and where it stands.
     pub(super) path: Option<(String, usize)>,
     /// The ids, and where each stands.
@@ -100,13 +100,13 @@ fn extend(text: Text<'_>, value: &Value<'_>, key: &str) -> Result<Extend, RuleEr
     let mut extend = Extend::default();
     for (name, key, at, value) in entries(text.table(value, key)?) {
         match name.as_str() {
-            "usedefault" => extend.use_default = text.boolean(value, key)?,
+            "usedefault" => extend.use_default = Some(text.boolean(value, key)?),
             "path" => extend.path = Some((text.string(value, key)?, value.span().start)),
             "disabledrules" => extend.disabled_rules = text.strings(value, key)?,
             "url" => return Err(text.error(at, key, "rules are not fetched from the network")),
             _ => return Err(text.error(at, key, "unknown key in [extend]")),
         }
-        if extend.use_default && extend.path.is_some() {
+        if extend.use_default == Some(true) && extend.path.is_some() {
             return Err(text.error(at, key, "path and useDefault exclude each other"));
         }
     }
@@ -408,7 +408,7 @@ mod tests {
         ";
         let file = read("team.toml", text).unwrap();
         let rule = &file.rules[0];
-        assert!(file.extend.use_default && rule.keywords == ["tk_"]);
+        assert!(file.extend.use_default == Some(true) && rule.keywords == ["tk_"]);
         assert_eq!(rule.entropy, Some(3.0));
         assert_eq!(rule.allowlists[0].target, Target::Line);
         assert!(rule.allowlists[0].all);

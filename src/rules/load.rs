@@ -28,18 +28,22 @@ pub struct TargetedAllowlist {
 
 impl RuleSet {
     /// The rules of the files `paths`, each of which extends the ones before it. The built-in
-    /// rules belong to them where a file says `useDefault = true`.
+    /// rules belong to them where a file says `useDefault = true`, or is called `.straykey.toml`
+    /// and does not say otherwise.
     ///
     /// # Errors
     ///
     /// A file that cannot be read, is not TOML, holds an unknown key or a value that cannot be
     /// used, names a rule that does not exist, or extends itself.
     pub fn load(paths: &[PathBuf]) -> Result<Self, RuleError> {
-        let mut set = Self::empty()?;
+        let mut set = None;
         for path in paths {
-            let base = set;
-            set = load_file(path, &mut Vec::new(), Some(base))?;
+            set = Some(load_file(path, &mut Vec::new(), set)?);
         }
+        let set = match set {
+            Some(set) => set,
+            None => Self::empty()?,
+        };
         set.check_required(paths.last().map(PathBuf::as_path))?;
         Ok(set)
     }
@@ -131,7 +135,10 @@ fn build(
     base: Option<RuleSet>,
 ) -> Result<RuleSet, RuleError> {
     let file = file::read(text.file, text.text)?;
-    let mut set = match (&file.extend.path, file.extend.use_default) {
+    // Our own file adds to the built-in rules; any other replaces them, as gitleaks has it.
+    let own = Path::new(text.file).file_name() == Some(".straykey.toml".as_ref());
+    let use_default = file.extend.use_default.unwrap_or(own && base.is_none());
+    let mut set = match (&file.extend.path, use_default) {
         (Some((path, at)), _) => {
             let path = extended(text, folder, path, *at, chain)?;
             load_file(&path, chain, base)?
@@ -466,7 +473,7 @@ mod tests {
             "team.toml",
             "[extend]\npath='base.toml'\n[[rules]]\nid='t'\nregex='t'",
         );
-        let set = RuleSet::load(&[team.clone()]).unwrap();
+        let set = RuleSet::load(std::slice::from_ref(&team)).unwrap();
         assert_eq!(set.enabled().count(), 2);
         assert_eq!(
             RuleSet::load(&[base.clone(), team])

@@ -209,6 +209,13 @@ impl RuleSet {
         self.rules.iter().filter(|rule| rule.enabled)
     }
 
+    /// Whether any built-in rule is on.
+    #[must_use]
+    pub fn has_builtin(&self) -> bool {
+        self.enabled()
+            .any(|rule| rule.pattern.as_ref().is_none_or(|pattern| pattern.builtin))
+    }
+
     /// What is not a finding, whatever rule found it or for the rules named there.
     #[must_use]
     pub fn allowlists(&self) -> &[TargetedAllowlist] {

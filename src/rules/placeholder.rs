@@ -153,7 +153,7 @@ fn pem(kind: &str, random: &mut Random) -> Vec<String> {
     let body = random.bytes(300);
     let bytes = match kind {
         "private-key-openssh" => [b"openssh-key-v1\0".as_slice(), &body].concat(),
-        "private-key-pgp" => [&[0x95, 0x01, 0x2C].as_slice(), body.as_slice()].concat(),
+        "private-key-pgp" => [[0x95, 0x01, 0x2C].as_slice(), body.as_slice()].concat(),
         _ => {
             let mut der = vec![0x30, 0x82, 0x01, 0x2F, 0x02, 0x01, 0x00];
             der.extend_from_slice(&body);

@@ -14,6 +14,7 @@ use crate::location::{Position, Span};
 use crate::rules::pattern::{Required, Structure};
 use crate::secret::Secret;
 use crate::source::Blob;
+use crate::verdict::Verdict;
 
 /// Bits of randomness from which a secret cannot be guessed from its hash.
 const GUESSABLE_BITS: f64 = 64.0;
@@ -128,6 +129,7 @@ fn finding(engine: &Engine, blob: &Blob<'_>, found: &Match) -> Finding {
             ..Credential::default()
         },
         occurrences: Vec::new(),
+        verdict: Verdict::default(),
     }
 }
 
