@@ -2,7 +2,7 @@
 //! rules are known.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::file::{self, FileRule, RuleFile};
 use super::gitleaks::WITHOUT_COUNTERPART;
@@ -83,8 +83,17 @@ impl RuleSet {
     }
 }
 
-/// Reads the files of the library.
-pub(super) fn library_rules() -> Result<Vec<Rule>, RuleError> {
+/// The rules of the library; read once a process.
+pub(super) fn library_rules() -> Result<&'static [Rule], RuleError> {
+    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
+    if let Some(rules) = RULES.get() {
+        return Ok(rules);
+    }
+    let rules = read_library()?;
+    Ok(RULES.get_or_init(|| rules))
+}
+
+fn read_library() -> Result<Vec<Rule>, RuleError> {
     let mut rules = Vec::new();
     for &(name, text) in library::FILES {
         let text = Text { file: name, text };
@@ -313,7 +322,7 @@ fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleE
         source: rule.source.unwrap_or_default(),
         enabled: !builtin || confidence > Confidence::Low,
         aliases: Vec::new(),
-        test: rule.test,
+        test: Arc::new(rule.test),
         pattern: Some(Arc::new(Pattern {
             regex: rule.regex.map(|regex| regex.text),
             path: rule.path.map(|path| path.text),

@@ -51,7 +51,7 @@ pub struct Rule {
     pub aliases: Vec<String>,
     /// What it must find and what it must not.
     #[serde(default)]
-    pub test: Examples,
+    pub test: Arc<Examples>,
     /// What the generic detector works with.
     #[serde(skip)]
     pub pattern: Option<Arc<Pattern>>,
@@ -163,7 +163,7 @@ impl RuleSet {
 
     fn read() -> Result<Self, RuleError> {
         let mut set = Self::read_aws()?;
-        set.rules.extend(load::library_rules()?);
+        set.rules.extend(load::library_rules()?.iter().cloned());
         Ok(set)
     }
 
