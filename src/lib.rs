@@ -3,6 +3,7 @@
 
 pub mod detect;
 pub mod finding;
+pub mod introduced;
 pub mod location;
 pub mod report;
 pub mod rules;

@@ -9,6 +9,29 @@ pub enum Origin {
     File(PathBuf),
     /// Standard input.
     Stdin,
+    /// A path of the git index: what the next commit would hold there.
+    Index(PathBuf),
+    /// A path in a commit.
+    Commit {
+        /// The commit, in hexadecimal.
+        commit: Box<str>,
+        /// The path, from the top of the tree.
+        path: PathBuf,
+    },
+    /// The name of a path itself, as bytes of its own; the commit is none for the index.
+    Name {
+        /// The commit, in hexadecimal.
+        commit: Option<Box<str>>,
+        /// The path, from the top of the tree.
+        path: PathBuf,
+    },
+    /// The message of a commit or of a tag.
+    Message {
+        /// The commit or tag object, in hexadecimal; none while it is being made.
+        commit: Option<Box<str>>,
+        /// What to call it: `commit message`, `message of the tag v1`.
+        name: Box<str>,
+    },
 }
 
 impl Origin {
@@ -16,7 +39,11 @@ impl Origin {
     #[must_use]
     pub fn path(&self) -> std::borrow::Cow<'_, str> {
         match self {
-            Self::File(path) => path.to_string_lossy(),
+            Self::File(path)
+            | Self::Index(path)
+            | Self::Commit { path, .. }
+            | Self::Name { path, .. } => path.to_string_lossy(),
+            Self::Message { name, .. } => (&**name).into(),
             Self::Stdin => "-".into(),
         }
     }
@@ -24,7 +51,11 @@ impl Origin {
     /// The commit in which it was found, as hexadecimal, where there is one.
     #[must_use]
     pub fn commit(&self) -> Option<&str> {
-        None
+        match self {
+            Self::Commit { commit, .. } => Some(commit),
+            Self::Name { commit, .. } | Self::Message { commit, .. } => commit.as_deref(),
+            Self::File(_) | Self::Stdin | Self::Index(_) => None,
+        }
     }
 }
 

@@ -52,6 +52,18 @@ pub(crate) enum Command {
     /// Scan files and directories (what happens without a command, too)
     #[command(after_help = EXITS, after_long_help = DETAILS)]
     Scan(ScanArguments),
+    /// Scan what is about to be committed
+    #[command(visible_alias = "protect", after_help = EXITS, after_long_help = DETAILS)]
+    Staged(super::hook_args::StagedArguments),
+    /// Run as a git hook, or from a hook manager
+    #[command(after_help = EXITS)]
+    Hook(super::hook_args::HookArguments),
+    /// Guard this repository, or all of them, with git hooks
+    Install(super::hook_args::InstallArguments),
+    /// Take the hooks of `install` away again
+    Uninstall(super::hook_args::UninstallArguments),
+    /// Say what guards this repository, and prove it
+    Doctor,
     /// List and show the rules
     #[command(subcommand)]
     Rules(RulesCommand),

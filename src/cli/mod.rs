@@ -6,6 +6,9 @@ use clap::Parser;
 
 pub(crate) mod args;
 pub(crate) mod exit;
+mod hook;
+mod hook_args;
+mod install;
 mod interrupt;
 mod output;
 mod plan;
@@ -18,13 +21,18 @@ use exit::Exit;
 
 /// Runs what the command line asks for. Whatever goes wrong has been said when it returns.
 pub(crate) fn main() -> Exit {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(hook::as_called()) {
         Ok(arguments) => arguments,
         Err(message) => return usage(&message),
     };
     let result = match arguments.command {
         None => scan::run(arguments.scan),
         Some(Command::Scan(scan)) => scan::run(scan),
+        Some(Command::Staged(staged)) => hook::run_staged(&staged),
+        Some(Command::Hook(hook)) => hook::run(&hook),
+        Some(Command::Install(install)) => install::install(&install),
+        Some(Command::Uninstall(uninstall)) => install::uninstall(&uninstall),
+        Some(Command::Doctor) => install::doctor(),
         Some(Command::Rules(command)) => rules::run(&command),
     };
     result.unwrap_or_else(|error| {

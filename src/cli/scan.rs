@@ -95,7 +95,8 @@ pub(crate) fn deliver(plan: &ScanPlan, report: &Report) -> Exit {
     exit
 }
 
-fn write(target: &Target, report: &Report, options: Options) -> Result<()> {
+/// Writes one report.
+pub(crate) fn write(target: &Target, report: &Report, options: Options) -> Result<()> {
     let Some(file) = &target.file else {
         return print(|out| report::write(report, target.format, &options, out));
     };

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use crate::finding::{Finding, Severity};
 use crate::source::{Coverage, NotScanned};
 
+pub mod blocked;
 mod json;
 mod jsonl;
 mod line;

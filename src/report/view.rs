@@ -201,9 +201,17 @@ impl Place<'_> {
     /// The path, bytes as the system has them. Not yet safe for a terminal.
     pub(super) fn path(&self) -> Cow<'_, [u8]> {
         match &self.occurrence.origin {
-            Origin::File(path) => self.view.clean(path.as_os_str().as_encoded_bytes()),
+            Origin::File(path)
+            | Origin::Index(path)
+            | Origin::Commit { path, .. }
+            | Origin::Name { path, .. } => self.view.clean(path.as_os_str().as_encoded_bytes()),
             other => Cow::Owned(self.view.clean(other.path().as_bytes()).into_owned()),
         }
+    }
+
+    /// Whether it is the name of a file, not its content.
+    pub(super) fn is_name(&self) -> bool {
+        matches!(self.occurrence.origin, Origin::Name { .. })
     }
 
     /// The commit, where there is one.

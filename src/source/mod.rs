@@ -2,7 +2,10 @@
 //!
 //! A source knows nothing of rules. It may call the sink from several threads at once.
 
+pub mod changes;
 pub mod files;
+pub mod git;
+pub mod index;
 #[cfg(test)]
 pub(crate) mod recorder;
 pub mod stdin;

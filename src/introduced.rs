@@ -1,0 +1,120 @@
+//! What a change brings, told from what it found: a credential that stood at the same path before
+//! is reported, and does not block.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use crate::detect::Detector;
+use crate::finding::{Finding, Fingerprint, Occurrence};
+use crate::location::Origin;
+use crate::report::Report;
+use crate::source::changes::Changes;
+use crate::source::{Blob, Coverage, NotScanned, Sink};
+
+/// The findings of a change, parted.
+#[derive(Debug, Default)]
+pub struct Introduced {
+    /// What is new, with everything else that the scan had to say.
+    pub report: Report,
+    /// What was at the same path before, and still is.
+    pub before: Vec<Finding>,
+}
+
+/// Parts the findings of `report`, a scan of `changes`. A credential counts as known at a path if
+/// one of the versions that the change replaces has the same one, all of its parts; at a new path,
+/// if something that the same change removes has it (a renamed file).
+#[must_use]
+pub fn introduced(mut report: Report, changes: &Changes, detector: &Detector) -> Introduced {
+    let mut known = Known {
+        changes,
+        detector,
+        by_origin: HashMap::new(),
+        not_scanned: Vec::new(),
+    };
+    let mut parted = Introduced::default();
+    for finding in std::mem::take(&mut report.findings) {
+        let (old, new): (Vec<Occurrence>, Vec<Occurrence>) = finding
+            .occurrences
+            .iter()
+            .cloned()
+            .partition(|occurrence| known.has(&occurrence.origin, finding.fingerprint));
+        if !old.is_empty() && new.is_empty() {
+            parted.before.push(finding);
+        } else {
+            report.findings.push(Finding {
+                occurrences: new,
+                ..finding
+            });
+        }
+    }
+    report.not_scanned.append(&mut known.not_scanned);
+    report.not_scanned.sort();
+    report.not_scanned.dedup();
+    parted.report = report;
+    parted
+}
+
+/// Which credentials the versions before hold, looked up once an origin.
+struct Known<'k> {
+    changes: &'k Changes,
+    detector: &'k Detector,
+    by_origin: HashMap<Origin, HashSet<Fingerprint>>,
+    not_scanned: Vec<NotScanned>,
+}
+
+impl Known<'_> {
+    fn has(&mut self, origin: &Origin, fingerprint: Fingerprint) -> bool {
+        if let Some(known) = self.by_origin.get(origin) {
+            return known.contains(&fingerprint);
+        }
+        let sink = Fingerprints {
+            detector: self.detector,
+            found: Mutex::default(),
+            not_scanned: Mutex::default(),
+        };
+        self.changes.hand_before(origin, &sink);
+        let take = |error: PoisonError<Vec<NotScanned>>| error.into_inner();
+        let unread = sink.not_scanned.into_inner().unwrap_or_else(take);
+        // A version that cannot be read excuses nothing; the change itself is scanned all the same.
+        self.not_scanned
+            .extend(unread.into_iter().map(|entry| NotScanned {
+                reason: format!(
+                    "the version before, so all in it counts as new: {}",
+                    entry.reason
+                ),
+                incomplete: false,
+                ..entry
+            }));
+        let found = sink
+            .found
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = found.contains(&fingerprint);
+        self.by_origin.insert(origin.clone(), found);
+        known
+    }
+}
+
+struct Fingerprints<'d> {
+    detector: &'d Detector,
+    found: Mutex<HashSet<Fingerprint>>,
+    not_scanned: Mutex<Vec<NotScanned>>,
+}
+
+impl Sink for Fingerprints<'_> {
+    fn blob(&self, blob: &Blob<'_>) {
+        let findings = self.detector.scan(blob);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.extend(findings.iter().map(|finding| finding.fingerprint));
+    }
+
+    fn not_scanned(&self, entry: NotScanned) {
+        let mut list = self
+            .not_scanned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        list.push(entry);
+    }
+
+    fn covered(&self, _more: Coverage) {}
+}

@@ -1,0 +1,187 @@
+//! Changes as a [`Source`]: what is about to be committed ([`staged`]) or pushed ([`pushed`]).
+//!
+//! Whole new contents are handed over, not added lines: the two halves of a credential may be
+//! committed one after the other. What was at the same path before can be asked for
+//! ([`Changes::hand_before`]), so that the caller can tell what a change brings from what it found.
+
+mod contents;
+mod hand;
+mod large_files;
+mod parents;
+pub mod pushed;
+pub mod staged;
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+pub use contents::{ChangeError, Contents};
+
+use super::git::ObjectId;
+use super::index::difference::{MODE_DIRECTORY, MODE_GITLINK, flatten};
+use super::index::{Removed, Version};
+use super::{NotScanned, Sink, Source};
+use crate::location::Origin;
+
+/// One path with new content.
+#[derive(Debug)]
+pub struct Entry {
+    /// [`Origin::Index`] or [`Origin::Commit`].
+    pub origin: Origin,
+    /// What is there now.
+    pub new: Version,
+    /// What the parents have there; none for a new path.
+    pub before: Vec<Version>,
+}
+
+/// A text that is not a file: the message of a commit.
+#[derive(Debug)]
+pub struct Text {
+    /// [`Origin::Message`].
+    pub origin: Origin,
+    /// The message.
+    pub bytes: Vec<u8>,
+}
+
+/// New contents, and what they replace.
+#[derive(Debug)]
+pub struct Changes {
+    contents: Contents,
+    entries: Vec<Entry>,
+    texts: Vec<Text>,
+    /// What is gone, by the commit in which it goes; by none for the index.
+    removed: HashMap<Option<Box<str>>, Vec<Removed>>,
+    /// What could not be looked at, or need not be.
+    notes: Vec<NotScanned>,
+}
+
+/// From so many entries on, threads are worth their start.
+const MANY: usize = 64;
+
+impl Changes {
+    fn new(contents: Contents) -> Self {
+        Self {
+            contents,
+            entries: Vec::new(),
+            texts: Vec::new(),
+            removed: HashMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The paths with new content.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Whether nothing at all was changed or removed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.texts.is_empty() && self.removed.is_empty()
+    }
+
+    /// The repository's objects.
+    #[must_use]
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// Hands over what stood at `origin`, an origin of one of the entries, before the change. For
+    /// a new path that is what the same change removes elsewhere: it may have been renamed.
+    ///
+    /// What cannot be read goes to [`Sink::not_scanned`].
+    pub fn hand_before(&self, origin: &Origin, sink: &dyn Sink) {
+        let Some(entry) = self.entries.iter().find(|entry| entry.origin == *origin) else {
+            return;
+        };
+        if !entry.before.is_empty() {
+            for version in &entry.before {
+                self.hand_version(origin, *version, sink);
+            }
+            return;
+        }
+        let commit = origin.commit().map(Box::from);
+        for removed in self.removed.get(&commit).into_iter().flatten() {
+            self.hand_removed(origin, removed, sink);
+        }
+    }
+
+    fn hand_removed(&self, origin: &Origin, removed: &Removed, sink: &dyn Sink) {
+        let (path, version) = removed;
+        if version.mode != MODE_DIRECTORY {
+            return self.hand_version(origin, *version, sink);
+        }
+        match flatten(&self.contents, version.id, path) {
+            Ok(below) => below
+                .iter()
+                .for_each(|(_, version)| self.hand_version(origin, *version, sink)),
+            Err(error) => sink.not_scanned(unreadable(origin, &error)),
+        }
+    }
+
+    fn hand_version(&self, origin: &Origin, version: Version, sink: &dyn Sink) {
+        if version.mode != MODE_GITLINK
+            && let Err(error) = hand::blob(&self.contents, origin, version.id, sink)
+        {
+            sink.not_scanned(unreadable(origin, &error));
+        }
+    }
+
+    fn hand_entry(&self, entry: &Entry, sink: &dyn Sink) {
+        if sink.stopped() {
+            return;
+        }
+        if entry.new.mode == MODE_GITLINK {
+            return sink.not_scanned(NotScanned {
+                path: entry.origin.path().into_owned(),
+                reason: "a submodule: only the name of its commit is part of the change".into(),
+                incomplete: false,
+            });
+        }
+        self.hand_version(&entry.origin, entry.new, sink);
+        if entry.before.is_empty() {
+            hand::name(&entry.origin, sink);
+        }
+    }
+}
+
+impl Source for Changes {
+    /// Reads on the threads of the current rayon pool if there is much to read.
+    fn read(&self, sink: &dyn Sink) {
+        for note in &self.notes {
+            sink.not_scanned(note.clone());
+        }
+        for text in &self.texts {
+            hand::counted(&text.origin, &text.bytes, sink);
+        }
+        if self.entries.len() < MANY {
+            self.entries
+                .iter()
+                .for_each(|entry| self.hand_entry(entry, sink));
+        } else {
+            self.entries
+                .par_iter()
+                .for_each(|entry| self.hand_entry(entry, sink));
+        }
+    }
+}
+
+fn unreadable(origin: &Origin, error: &ChangeError) -> NotScanned {
+    NotScanned {
+        path: origin.path().into_owned(),
+        reason: error.to_string(),
+        incomplete: true,
+    }
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+fn hexadecimal(id: ObjectId) -> Box<str> {
+    id.to_string().into()
+}

@@ -1,0 +1,273 @@
+//! What is about to be pushed, or is being received: every new commit, its content and its
+//! message, not only the tip. What is added in one commit and removed in the next is published.
+
+use std::collections::HashSet;
+
+use rayon::prelude::*;
+
+use super::contents::{ChangeError, Contents};
+use super::{Changes, Entry, Text, hexadecimal, path_of};
+use crate::location::Origin;
+use crate::source::git::{Commit, Kind, ObjectId, Tag};
+use crate::source::index::difference::{MODE_GITLINK, flatten, tree_against};
+use crate::source::index::{Difference, TreeCache, Version};
+
+/// One ref that is moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefUpdate {
+    /// The ref on the receiving side.
+    pub name: String,
+    /// What it pointed at there; all zero if it is new.
+    pub old: ObjectId,
+    /// What it will point at; all zero if it is deleted.
+    pub new: ObjectId,
+}
+
+/// What the receiving side has already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// What the remote-tracking refs of this remote, and the old ends of the updates, reach.
+    Remote(String),
+    /// What the remote-tracking refs of any remote, and the old ends of the updates, reach.
+    AnyRemote,
+    /// Everything that a ref of this repository, which is the receiving one, reaches.
+    AllRefs,
+    /// Only what the old ends of the updates reach.
+    OldEnds,
+}
+
+/// Commits that one thread compares one after the other: their trees are mostly the same.
+const CHUNK: usize = 256;
+
+/// Everything that `updates` bring to a side that has what `known` says.
+///
+/// # Errors
+/// Whatever cannot be read. It must block: nothing was looked at.
+pub fn pushed(
+    contents: Contents,
+    updates: &[RefUpdate],
+    known: &Known,
+) -> Result<Changes, ChangeError> {
+    let mut found = Found::default();
+    let mut tips = Vec::new();
+    for update in updates.iter().filter(|update| !update.new.is_null()) {
+        tip(&contents, update.new, &mut tips, &mut found)?;
+    }
+    let commits = new_commits(&contents, &tips, updates, known)?;
+    let shallow: HashSet<ObjectId> = contents
+        .repository()
+        .shallow_commits()
+        .into_iter()
+        .collect();
+    let chunks: Vec<Result<Found, ChangeError>> = commits
+        .par_chunks(CHUNK)
+        .map(|chunk| {
+            let cache = TreeCache::new(&contents);
+            let mut found = Found::default();
+            for &commit in chunk {
+                found.commit(&cache, &contents, commit, &shallow)?;
+            }
+            Ok(found)
+        })
+        .collect();
+    let mut changes = Changes::new(contents);
+    found.move_into(&mut changes);
+    for chunk in chunks {
+        chunk?.move_into(&mut changes);
+    }
+    once_each(&mut changes.entries);
+    Ok(changes)
+}
+
+/// What was found, before it is part of [`Changes`].
+#[derive(Default)]
+struct Found {
+    entries: Vec<Entry>,
+    texts: Vec<Text>,
+    removed: Vec<(Box<str>, Difference)>,
+}
+
+impl Found {
+    fn commit(
+        &mut self,
+        cache: &TreeCache<'_, Contents>,
+        contents: &Contents,
+        id: ObjectId,
+        shallow: &HashSet<ObjectId>,
+    ) -> Result<(), ChangeError> {
+        let mut content = Vec::new();
+        contents.read(id, Kind::Commit, &mut content)?;
+        let not_a_commit = ChangeError::Kind { kind: "commit", id };
+        let commit = Commit::parse(&content).ok_or(not_a_commit)?;
+        let hexadecimal = hexadecimal(id);
+        self.texts.push(Text {
+            origin: Origin::Message {
+                commit: Some(hexadecimal.clone()),
+                name: "commit message".into(),
+            },
+            bytes: commit.message.to_vec(),
+        });
+        let mut parents = Vec::new();
+        // A shallow clone has the names of these parents, and not the commits.
+        if !shallow.contains(&id) {
+            for &parent in &commit.parents {
+                parents.push(contents.tree_of(parent)?);
+            }
+        }
+        let Some(tree) = commit.tree else {
+            return Ok(());
+        };
+        let mut difference = tree_against(cache, tree, &parents)?;
+        for change in std::mem::take(&mut difference.changes) {
+            self.entries.push(Entry {
+                origin: Origin::Commit {
+                    commit: hexadecimal.clone(),
+                    path: path_of(&change.path),
+                },
+                new: change.new,
+                before: change.before,
+            });
+        }
+        if !difference.removed.is_empty() {
+            self.removed.push((hexadecimal, difference));
+        }
+        Ok(())
+    }
+
+    fn move_into(mut self, changes: &mut Changes) {
+        changes.entries.append(&mut self.entries);
+        changes.texts.append(&mut self.texts);
+        for (commit, difference) in self.removed {
+            changes.removed.insert(Some(commit), difference.removed);
+        }
+    }
+}
+
+/// Adds the commit that `id` leads to to `tips`. Messages of tags are part of what is pushed; a
+/// ref may also point at a tree or a blob.
+fn tip(
+    contents: &Contents,
+    mut id: ObjectId,
+    tips: &mut Vec<ObjectId>,
+    found: &mut Found,
+) -> Result<(), ChangeError> {
+    let mut content = Vec::new();
+    loop {
+        let hexadecimal = hexadecimal(id);
+        match contents.any(id, &mut content)? {
+            Kind::Commit => tips.push(id),
+            Kind::Tag => {
+                let tag = Tag::parse(&content).ok_or(ChangeError::Kind { kind: "tag", id })?;
+                let name = String::from_utf8_lossy(tag.name);
+                found.texts.push(Text {
+                    origin: Origin::Message {
+                        commit: Some(hexadecimal),
+                        name: format!("message of the tag {name}").into(),
+                    },
+                    bytes: tag.message.to_vec(),
+                });
+                id = tag.target;
+                continue;
+            }
+            Kind::Tree => {
+                for (path, version) in flatten(contents, id, b"")? {
+                    let path = path_of(path.strip_prefix(b"/").unwrap_or(&path));
+                    found.lone(hexadecimal.clone(), path, version);
+                }
+            }
+            Kind::Blob => {
+                let path = path_of(id.to_string().as_bytes());
+                let version = Version {
+                    mode: 0o100_644,
+                    id,
+                };
+                found.lone(hexadecimal, path, version);
+            }
+        }
+        return Ok(());
+    }
+}
+
+impl Found {
+    fn lone(&mut self, commit: Box<str>, path: std::path::PathBuf, new: Version) {
+        self.entries.push(Entry {
+            origin: Origin::Commit { commit, path },
+            new,
+            before: Vec::new(),
+        });
+    }
+}
+
+/// The commits that `tips` reach and the receiving side does not have, oldest first.
+fn new_commits(
+    contents: &Contents,
+    tips: &[ObjectId],
+    updates: &[RefUpdate],
+    known: &Known,
+) -> Result<Vec<ObjectId>, ChangeError> {
+    if tips.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut input = String::new();
+    for tip in tips {
+        input.push_str(&format!("{tip}\n"));
+    }
+    let mut have = Vec::new();
+    match known {
+        Known::Remote(name) => have = refs_below(contents, &format!("refs/remotes/{name}/"))?,
+        Known::AnyRemote => have = refs_below(contents, "refs/remotes/")?,
+        Known::AllRefs => have = refs_below(contents, "refs/")?,
+        Known::OldEnds => {}
+    }
+    have.extend(
+        updates
+            .iter()
+            .map(|update| update.old)
+            .filter(|old| !old.is_null()),
+    );
+    let mut content = Vec::new();
+    // The other side may have what we never fetched; that does not help us to leave anything out.
+    for id in have {
+        let kind = contents.any(id, &mut content);
+        if matches!(kind, Ok(Kind::Commit | Kind::Tag)) {
+            input.push_str(&format!("^{id}\n"));
+        }
+    }
+    let listed = contents.git_fed(
+        &["rev-list", "--topo-order", "--reverse", "--stdin"],
+        input.into_bytes(),
+    )?;
+    let odd = || ChangeError::git("rev-list", "its answer is not understood");
+    listed
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| ObjectId::from_hex(line).ok_or_else(odd))
+        .collect()
+}
+
+fn refs_below(contents: &Contents, prefix: &str) -> Result<Vec<ObjectId>, ChangeError> {
+    let listed = contents.git(&["for-each-ref", "--format=%(objectname)", prefix])?;
+    let mut ids: Vec<ObjectId> = listed
+        .split(|&byte| byte == b'\n')
+        .filter_map(ObjectId::from_hex)
+        .collect();
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Leaves one entry of those that change the same path in the same way, and one submodule entry a
+/// path.
+fn once_each(entries: &mut Vec<Entry>) {
+    let mut seen = HashSet::new();
+    entries.retain(|entry| {
+        let is_link = entry.new.mode == MODE_GITLINK;
+        let mut before: Vec<ObjectId> = entry.before.iter().map(|version| version.id).collect();
+        before.sort();
+        let change = (!is_link).then_some((entry.new.id, before));
+        let Origin::Commit { path, .. } = &entry.origin else {
+            return true;
+        };
+        seen.insert((path.clone(), change))
+    });
+}

@@ -1,0 +1,222 @@
+//! Deltas: an object told as copies out of another one and new bytes (`gitformat-pack(5)`).
+
+use std::ops::Range;
+
+use super::ObjectError;
+
+/// A delta's declared sizes, and where its instructions begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) base: u64,
+    pub(super) result: u64,
+    instructions: usize,
+}
+
+/// Reads the two sizes at the start of `delta`.
+pub(super) fn sizes(delta: &[u8]) -> Result<Sizes, ObjectError> {
+    let mut at = 0;
+    let base = size(delta, &mut at)?;
+    let result = size(delta, &mut at)?;
+    Ok(Sizes {
+        base,
+        result,
+        instructions: at,
+    })
+}
+
+fn size(delta: &[u8], at: &mut usize) -> Result<u64, ObjectError> {
+    let mut value = 0_u64;
+    for shift in (0..63).step_by(7) {
+        let byte = *delta.get(*at).ok_or(CUT)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7F) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(ObjectError::Corrupt("size in a delta"))
+}
+
+const CUT: ObjectError = ObjectError::Corrupt("delta is cut short");
+
+/// Builds the object: applies `delta` to `base` and fills `output`, whose length must be the
+/// result size that `sizes` gave.
+pub(super) fn apply(
+    base: &[u8],
+    delta: &[u8],
+    sizes: Sizes,
+    output: &mut [u8],
+) -> Result<(), ObjectError> {
+    run(base, delta, sizes, output, |_, _| {})
+}
+
+/// As [`apply`], and sets `changed` to the stretches of the result that did not come from the base
+/// in one piece: new bytes as ranges, the seam between two copies as an empty range. The first
+/// and the last byte of the object count as seams where they were not first or last in the base.
+/// The ranges are in order and do not touch.
+pub(super) fn apply_changed(
+    base: &[u8],
+    delta: &[u8],
+    sizes: Sizes,
+    output: &mut [u8],
+    changed: &mut Vec<Range<usize>>,
+) -> Result<(), ObjectError> {
+    changed.clear();
+    let mut source = 0;
+    let mut add = |range: Range<usize>| match changed.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => changed.push(range),
+    };
+    run(base, delta, sizes, output, |at, piece| match piece {
+        Piece::New(length) => {
+            add(at..at + length);
+            // Whatever is copied next stands beside new bytes, not beside its old neighbour: the
+            // seam is already covered by their range.
+        }
+        Piece::Copy(from, length) => {
+            if from != source {
+                add(at..at);
+            }
+            source = from + length;
+        }
+    })?;
+    if source != base.len() {
+        add(output.len()..output.len());
+    }
+    Ok(())
+}
+
+enum Piece {
+    /// So many new bytes.
+    New(usize),
+    /// From this place in the base, so many bytes.
+    Copy(usize, usize),
+}
+
+fn run(
+    base: &[u8],
+    delta: &[u8],
+    sizes: Sizes,
+    output: &mut [u8],
+    mut seen: impl FnMut(usize, Piece),
+) -> Result<(), ObjectError> {
+    const OVER: ObjectError = ObjectError::Corrupt("delta makes more than it says");
+    if sizes.base != base.len() as u64 {
+        return Err(ObjectError::Corrupt("delta is for another base"));
+    }
+    let (mut at, mut done) = (sizes.instructions, 0);
+    while let Some(&code) = delta.get(at) {
+        at += 1;
+        if code & 0x80 != 0 {
+            let (from, length) = copy_arguments(delta, code, &mut at)?;
+            let bytes = base
+                .get(from..from + length)
+                .ok_or(ObjectError::Corrupt("delta copies from outside its base"))?;
+            let room = output.get_mut(done..done + length).ok_or(OVER)?;
+            room.copy_from_slice(bytes);
+            seen(done, Piece::Copy(from, length));
+            done += length;
+        } else if code != 0 {
+            let length = usize::from(code);
+            let bytes = delta.get(at..at + length).ok_or(CUT)?;
+            let room = output.get_mut(done..done + length).ok_or(OVER)?;
+            room.copy_from_slice(bytes);
+            seen(done, Piece::New(length));
+            at += length;
+            done += length;
+        } else {
+            return Err(ObjectError::Corrupt("unknown instruction in a delta"));
+        }
+    }
+    if done != output.len() {
+        return Err(ObjectError::Corrupt("delta makes less than it says"));
+    }
+    Ok(())
+}
+
+/// Offset (up to 32 bits) and length (up to 24 bits; 0 means 65,536) of a copy.
+#[inline]
+fn copy_arguments(delta: &[u8], code: u8, at: &mut usize) -> Result<(usize, usize), ObjectError> {
+    let (mut from, mut length) = (0_usize, 0_usize);
+    for bit in 0..7 {
+        if code & (1 << bit) == 0 {
+            continue;
+        }
+        let byte = usize::from(*delta.get(*at).ok_or(CUT)?);
+        *at += 1;
+        if bit < 4 {
+            from |= byte << (8 * bit);
+        } else {
+            length |= byte << (8 * (bit - 4));
+        }
+    }
+    Ok((from, if length == 0 { 0x1_0000 } else { length }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(base: &[u8], delta: &[u8]) -> (Vec<u8>, Vec<Range<usize>>) {
+        let sizes = sizes(delta).expect("sizes");
+        let mut output = vec![0; sizes.result as usize];
+        let mut ranges = vec![];
+        apply_changed(base, delta, sizes, &mut output, &mut ranges).expect("a good delta");
+        let mut plain = vec![0; sizes.result as usize];
+        apply(base, delta, sizes, &mut plain).expect("a good delta");
+        assert_eq!(plain, output);
+        (output, ranges)
+    }
+
+    #[test]
+    fn new_bytes_and_seams_are_told() {
+        let base = b"0123456789";
+        // copy 0..4, insert "ab", copy 4..10
+        let (text, ranges) = changed(base, &[10, 12, 0x90, 4, 2, b'a', b'b', 0x91, 4, 6]);
+        assert_eq!((&text[..], ranges), (&b"0123ab456789"[..], vec![4..6]));
+        // copy 0..4, copy 6..10: a deletion leaves a seam
+        let (text, ranges) = changed(base, &[10, 8, 0x90, 4, 0x91, 6, 4]);
+        assert_eq!((&text[..], ranges), (&b"01236789"[..], vec![4..4]));
+        // two copies that adjoin in the base are one piece
+        let (text, ranges) = changed(base, &[10, 10, 0x90, 4, 0x91, 4, 6]);
+        assert_eq!((&text[..], ranges), (&base[..], vec![]));
+        // the base's first and last bytes are gone
+        let (text, ranges) = changed(base, &[10, 4, 0x91, 3, 4]);
+        assert_eq!((&text[..], ranges), (&b"3456"[..], vec![0..0, 4..4]));
+    }
+
+    #[test]
+    fn a_seam_that_new_bytes_hide_is_still_told() {
+        let base = b"0123456789";
+        // insert "x", copy 0..10: the base's first byte is no longer first
+        let (_, ranges) = changed(base, &[10, 11, 1, b'x', 0x90, 10]);
+        assert_eq!(ranges, vec![0..1]);
+        // copy 0..10, insert "x"
+        let (_, ranges) = changed(base, &[10, 11, 0x90, 10, 1, b'x']);
+        assert_eq!(ranges, vec![10..11]);
+    }
+
+    #[test]
+    fn lies_are_refused() {
+        let base = b"0123456789";
+        let refused = |delta: &[u8]| {
+            let Ok(sizes) = sizes(delta) else { return true };
+            let mut output = vec![0; sizes.result as usize];
+            apply(base, delta, sizes, &mut output).is_err()
+        };
+        for delta in [
+            &[][..],
+            &[10],
+            &[9, 1, 1, b'a'],
+            &[10, 1, 0],
+            &[10, 1, 2, b'a', b'b'],
+            &[10, 5, 1, b'a'],
+            &[10, 5, 0x91, 8, 5],
+            &[10, 5, 0x91, 8],
+            &[10, 5, 5, b'a'],
+            &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
+        ] {
+            assert!(refused(delta), "{delta:?}");
+        }
+    }
+}

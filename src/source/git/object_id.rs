@@ -1,0 +1,124 @@
+//! Object names.
+
+use std::fmt;
+
+/// The hash that names a repository's objects (`extensions.objectFormat`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HashKind {
+    /// 20 bytes.
+    #[default]
+    Sha1,
+    /// 32 bytes.
+    Sha256,
+}
+
+impl HashKind {
+    /// Length of an id in bytes.
+    #[must_use]
+    pub const fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    const fn from_length(length: usize) -> Option<Self> {
+        match length {
+            20 => Some(Self::Sha1),
+            32 => Some(Self::Sha256),
+            _ => None,
+        }
+    }
+}
+
+/// Name of one object. Ordered by its bytes, as pack indexes are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    bytes: [u8; 32],
+    hash: HashKind,
+}
+
+impl ObjectId {
+    /// From 20 or 32 raw bytes.
+    #[must_use]
+    pub fn from_bytes(raw: &[u8]) -> Option<Self> {
+        let hash = HashKind::from_length(raw.len())?;
+        let mut bytes = [0; 32];
+        bytes.get_mut(..raw.len())?.copy_from_slice(raw);
+        Some(Self { bytes, hash })
+    }
+
+    /// From 40 or 64 hexadecimal digits.
+    #[must_use]
+    pub fn from_hex(digits: &[u8]) -> Option<Self> {
+        let hash = HashKind::from_length(digits.len() / 2)?;
+        if !digits.len().is_multiple_of(2) {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Some(Self { bytes, hash })
+    }
+
+    /// The raw bytes, 20 or 32.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.hash.length()]
+    }
+
+    /// Which hash made it.
+    #[must_use]
+    pub fn hash(&self) -> HashKind {
+        self.hash
+    }
+
+    /// Whether it is all zeroes: git's word for "no object".
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.bytes == [0; 32]
+    }
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes()
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_goes_there_and_back() {
+        for length in [40, 64] {
+            let text: String = "0123456789abcdef".chars().cycle().take(length).collect();
+            let id = ObjectId::from_hex(text.as_bytes()).expect("an id");
+            assert_eq!(id.to_string(), text);
+            assert_eq!(ObjectId::from_bytes(id.as_bytes()), Some(id));
+        }
+        for bad in ["", "abc", &"0".repeat(39), &"0".repeat(41), &"g".repeat(40)] {
+            assert_eq!(ObjectId::from_hex(bad.as_bytes()), None, "{bad}");
+        }
+        assert!(ObjectId::from_bytes(&[0; 20]).is_some_and(|id| id.is_null()));
+    }
+}

@@ -1,0 +1,158 @@
+//! Pack indexes, versions 1 and 2 (`gitformat-pack(5)`).
+
+use std::path::Path;
+
+use super::bytes::{be32, be64};
+use super::mapped::Mapped;
+use super::{HashKind, ObjectError, ObjectId};
+
+/// The sorted ids of a pack and where each stands in it.
+#[derive(Debug)]
+pub(super) struct PackIndex {
+    data: Mapped,
+    hash: HashKind,
+    count: usize,
+    layout: Layout,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    /// Entries of a 32-bit offset and an id.
+    One,
+    /// Tables of ids, checksums, 31-bit offsets and 64-bit offsets, each at its place.
+    Two {
+        ids: usize,
+        offsets: usize,
+        large: usize,
+    },
+}
+
+const FANOUT: usize = 256 * 4;
+const SIGNATURE: &[u8] = b"\xFFtOc";
+
+impl PackIndex {
+    pub(super) fn open(path: &Path, hash: HashKind) -> Result<Self, ObjectError> {
+        let data = Mapped::open(path).map_err(|source| ObjectError::Io {
+            path: path.display().to_string(),
+            source,
+        })?;
+        let two = data.starts_with(SIGNATURE);
+        if two && be32(&data, 4) != Some(2) {
+            return Err(ObjectError::Corrupt("unknown version of a pack index"));
+        }
+        let start = if two { 8 } else { 0 };
+        let count = checked_fanout(&data, start)?;
+        let width = hash.length();
+        let tables = start + FANOUT;
+        let (layout, end) = if two {
+            let offsets = tables + count * (width + 4);
+            let large = offsets + count * 4;
+            let layout = Layout::Two {
+                ids: tables,
+                offsets,
+                large,
+            };
+            (layout, large)
+        } else {
+            (Layout::One, tables + count * (width + 4))
+        };
+        if data.len() < end + 2 * width {
+            return Err(ObjectError::Corrupt("pack index is cut short"));
+        }
+        Ok(Self {
+            data,
+            hash,
+            count,
+            layout,
+        })
+    }
+
+    /// Number of objects.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Raw id at `position`, which must be below the count.
+    pub(super) fn raw_id(&self, position: usize) -> &[u8] {
+        let width = self.hash.length();
+        let at = match self.layout {
+            Layout::One => FANOUT + position * (width + 4) + 4,
+            Layout::Two { ids, .. } => ids + position * width,
+        };
+        self.data.get(at..at + width).unwrap_or_default()
+    }
+
+    /// Id at `position`; `None` past the end.
+    pub(super) fn id(&self, position: usize) -> Option<ObjectId> {
+        ObjectId::from_bytes(self.raw_id(position))
+    }
+
+    /// Place in the pack of the object at `position`; `None` where the index is damaged.
+    pub(super) fn offset(&self, position: usize) -> Option<u64> {
+        if position >= self.count {
+            return None;
+        }
+        let (offsets, large) = match self.layout {
+            Layout::One => {
+                let at = FANOUT + position * (self.hash.length() + 4);
+                return be32(&self.data, at).map(u64::from);
+            }
+            Layout::Two { offsets, large, .. } => (offsets, large),
+        };
+        let offset = be32(&self.data, offsets + position * 4)?;
+        if offset & 0x8000_0000 == 0 {
+            return Some(u64::from(offset));
+        }
+        be64(&self.data, large + (offset & 0x7FFF_FFFF) as usize * 8)
+    }
+
+    /// Position of `id`.
+    pub(super) fn position(&self, id: &ObjectId) -> Option<usize> {
+        if id.hash() != self.hash {
+            return None;
+        }
+        let start = match self.layout {
+            Layout::One => 0,
+            Layout::Two { .. } => 8,
+        };
+        search(&self.data, start, id, |position| self.raw_id(position))
+    }
+}
+
+/// Number of objects that the fan-out table at `start` gives; its numbers must not fall.
+pub(super) fn checked_fanout(data: &[u8], start: usize) -> Result<usize, ObjectError> {
+    let mut last = 0;
+    for slot in 0..256 {
+        let count =
+            be32(data, start + slot * 4).ok_or(ObjectError::Corrupt("pack index is cut short"))?;
+        if count < last {
+            return Err(ObjectError::Corrupt("fan-out table of a pack index"));
+        }
+        last = count;
+    }
+    Ok(last as usize)
+}
+
+/// Binary search for `id` among sorted ids, within its first byte's slot of the fan-out table.
+pub(super) fn search<'d>(
+    data: &[u8],
+    fanout: usize,
+    id: &ObjectId,
+    raw_id: impl Fn(usize) -> &'d [u8],
+) -> Option<usize> {
+    let first = usize::from(*id.as_bytes().first()?);
+    let mut low = match first {
+        0 => 0,
+        _ => be32(data, fanout + (first - 1) * 4)? as usize,
+    };
+    let mut high = be32(data, fanout + first * 4)? as usize;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match raw_id(middle).cmp(id.as_bytes()) {
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Equal => return Some(middle),
+            std::cmp::Ordering::Greater => high = middle,
+        }
+    }
+    None
+}

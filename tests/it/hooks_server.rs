@@ -1,0 +1,139 @@
+//! The receiving side: pre-receive and update.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use crate::hook_kit::{Repository, install_hooks, key_lines, text};
+
+/// A clone's repository and the bare server that it pushes to, with `hook` on the server.
+fn served(hook: &str, arguments: &[&str]) -> (Repository, PathBuf) {
+    let repository = Repository::new(arguments);
+    let server = repository.outside().join("server.git");
+    let path = server.to_str().expect("UTF-8").to_owned();
+    let mut init = vec!["init", "-q", "--bare", "-b", "main"];
+    init.extend_from_slice(arguments);
+    init.push(&path);
+    repository.git(&init);
+    repository.git(&["remote", "add", "origin", &path]);
+    install_hooks(&server, &[hook]);
+    repository.write("start.txt", "start\n");
+    repository.commit_all("start");
+    (repository, server)
+}
+
+fn assert_rejected(output: &Output, seed: u64, place: &str) {
+    let said = text(&output.stderr);
+    assert!(!output.status.success(), "not rejected: {said}");
+    assert!(said.contains("push rejected: 1 leaked key"), "{said}");
+    assert!(said.contains(place), "{place} is not named: {said}");
+    assert!(said.contains("remote: straykey: scanned "), "{said}");
+    assert!(
+        !said.contains(&crate::kit::keys::secret(seed)),
+        "a secret is printed"
+    );
+    assert!(!said.contains('\u{1b}'), "colours on the wire");
+}
+
+fn assert_accepted(output: &Output, line: &str) {
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "rejected: {said}");
+    assert!(said.contains(line), "no `{line}`: {said}");
+}
+
+#[test]
+fn pre_receive_and_update_read_what_is_in_quarantine() {
+    for hook in ["pre-receive", "update"] {
+        for format in ["sha1", "sha256"] {
+            let (repository, _) = served(hook, &["--object-format", format]);
+            let output = repository.try_git(&["push", "origin", "main"]);
+            assert_accepted(&output, "scanned 2 blobs, 12 bytes");
+            repository.write("k.env", key_lines(31));
+            repository.commit_all("keyed");
+            repository.git(&["rm", "-q", "k.env"]);
+            repository.git(&["commit", "-q", "-m", "gone"]);
+            let output = repository.try_git(&["push", "--no-verify", "origin", "main"]);
+            assert_rejected(&output, 31, "k.env:1 in ");
+        }
+    }
+}
+
+/// Every line counts, not only the first one.
+#[test]
+fn every_ref_is_read() {
+    for hook in ["pre-receive", "update"] {
+        let (repository, _) = served(hook, &[]);
+        repository.git(&["push", "-q", "origin", "main"]);
+        repository.git(&["checkout", "-q", "-b", "a"]);
+        repository.write("a.txt", "harmless\n");
+        repository.commit_all("harmless");
+        repository.git(&["checkout", "-q", "-b", "b", "main"]);
+        repository.write("k.env", key_lines(32));
+        repository.commit_all("keyed");
+        let output = repository.try_git(&["push", "origin", "a", "b"]);
+        assert_rejected(&output, 32, "k.env:1");
+        let output = repository.try_git(&["push", "origin", "main:renamed", "a"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let output = repository.try_git(&["push", "origin", ":renamed"]);
+        assert_accepted(&output, "scanned 0 blobs, 0 bytes");
+    }
+}
+
+/// What the server has by another branch is not new, a forced push with a key is.
+#[test]
+fn known_commits_are_not_read_again() {
+    let (repository, _) = served("pre-receive", &[]);
+    repository.write("old.env", key_lines(33));
+    repository.commit_all("keyed, before there was a hook");
+    let server = repository.outside().join("server.git/hooks/pre-receive");
+    std::fs::rename(&server, server.with_extension("off")).expect("moved");
+    repository.git(&["push", "-q", "origin", "main"]);
+    std::fs::rename(server.with_extension("off"), &server).expect("moved");
+    repository.git(&["checkout", "-q", "-b", "topic"]);
+    repository.write("old.env", format!("# moved\n{}", key_lines(33)));
+    repository.commit_all("an edit beside the old key");
+    let output = repository.try_git(&["push", "origin", "topic"]);
+    assert_accepted(&output, "was there before:  old.env:2");
+    repository.write("new.env", key_lines(34));
+    repository.git(&["add", "new.env"]);
+    repository.git(&["commit", "-q", "--amend", "--no-edit"]);
+    let output = repository.try_git(&["push", "--force", "origin", "topic"]);
+    assert_rejected(&output, 34, "new.env:1");
+}
+
+/// Nothing that is pushed can switch the hook off: no configuration is read from it.
+#[test]
+fn what_is_pushed_does_not_decide() {
+    let (repository, _) = served("pre-receive", &[]);
+    repository.git(&["push", "-q", "origin", "main"]);
+    repository.write(".gitattributes", "* -diff binary filter=x\n");
+    repository.write("straykey.toml", "[allow]\npaths = [\"**\"]\n");
+    repository.write(".gitignore", "k.env\n");
+    repository.write("k.env", key_lines(35));
+    repository.git(&["add", "-A", "-f"]);
+    repository.git(&["commit", "-q", "-m", "all at once"]);
+    let output = repository.try_git(&["push", "origin", "main"]);
+    assert_rejected(&output, 35, "k.env:1");
+}
+
+/// Git that says nothing, objects that cannot be read: the push is refused.
+#[test]
+fn the_server_fails_closed() {
+    let (repository, server) = served("pre-receive", &[]);
+    let path = server.to_str().expect("UTF-8");
+    let output = repository.straykey(&["hook", "--stage", "pre-receive"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    // Without the variables that lead to the quarantine nothing new can be read.
+    let script = std::fs::read_to_string(server.join("hooks/pre-receive")).expect("a hook");
+    let script = script.replace(
+        "exec ",
+        "unset GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES\nexec ",
+    );
+    std::fs::write(server.join("hooks/pre-receive"), script).expect("written");
+    let output = repository.try_git(&["push", path, "main"]);
+    assert!(!output.status.success());
+    assert!(
+        text(&output.stderr).contains("is missing"),
+        "{}",
+        text(&output.stderr)
+    );
+}
