@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::detect::Detector;
 use crate::finding::{Finding, Fingerprint};
 use crate::report::Report;
 use crate::source::{Blob, Coverage, NotScanned, Sink, Source};
+use crate::verify::plan::Scope;
+use crate::verify::run::{Control, Limits, verify_all};
+use crate::verify::{Verifier, effect};
 
 /// Totals that a progress display may read while a scan runs, and the switch that stops it.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ pub struct Progress {
     bytes: AtomicU64,
     git_ignored: AtomicU64,
     stop: AtomicBool,
+    verified: AtomicU64,
+    to_verify: AtomicU64,
 }
 
 impl Progress {
@@ -28,6 +33,20 @@ impl Progress {
             bytes: self.bytes.load(Ordering::Relaxed),
             git_ignored: self.git_ignored.load(Ordering::Relaxed),
         }
+    }
+
+    /// Access key IDs that have been asked about, and how many are to be; zeros until
+    /// verification has its first answer.
+    #[must_use]
+    pub fn verified(&self) -> (u64, u64) {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        (count(&self.verified), count(&self.to_verify))
+    }
+
+    /// Whether somebody has asked to end early.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Asks the scan to end early; its report says that it was interrupted.
@@ -61,8 +80,35 @@ pub fn run(source: &dyn Source, detector: &Detector, progress: &Progress) -> Rep
         not_scanned,
         coverage: progress.coverage(),
         seconds: started.elapsed().as_secs_f64(),
-        interrupted: progress.stop.load(Ordering::Relaxed),
+        interrupted: progress.is_stopped(),
+        verified_at: None,
     }
+}
+
+/// Asks about the findings of `report` and writes the verdicts into it, with what they do to
+/// severities and order. After an interrupt nothing more is asked.
+pub fn verify(
+    report: &mut Report,
+    scope: &Scope,
+    limits: &Limits,
+    verifier: &dyn Verifier,
+    progress: &Progress,
+) {
+    if progress.is_stopped() {
+        return;
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    report.verified_at = now.ok().map(|time| time.as_secs());
+    let control = Control {
+        progress: &|done, all| {
+            progress.verified.store(done as u64, Ordering::Relaxed);
+            progress.to_verify.store(all as u64, Ordering::Relaxed);
+        },
+        stopped: &|| progress.is_stopped(),
+    };
+    let verdicts = verify_all(&report.findings, scope, limits, verifier, control);
+    effect::apply(&mut report.findings, verdicts);
+    report.interrupted = progress.is_stopped();
 }
 
 struct Collector<'d> {
@@ -97,7 +143,7 @@ impl Sink for Collector<'_> {
     }
 
     fn stopped(&self) -> bool {
-        self.progress.stop.load(Ordering::Relaxed)
+        self.progress.is_stopped()
     }
 }
 

@@ -216,6 +216,8 @@ pub enum CauseKind {
     /// A single signature mismatch, which STS sometimes answers for a good secret, and no call
     /// left to ask again.
     UnconfirmedMismatch,
+    /// The calls allowed for one access key ID were spent on other secrets found with it.
+    CallLimit,
     /// The time for verification was over.
     OutOfTime,
     /// The user interrupted.
@@ -235,6 +237,7 @@ impl CauseKind {
             Self::Unparsable => "unparsable-answer",
             Self::OtherError => "other-error",
             Self::UnconfirmedMismatch => "unconfirmed-mismatch",
+            Self::CallLimit => "call-limit",
             Self::OutOfTime => "out-of-time",
             Self::Interrupted => "interrupted",
         }

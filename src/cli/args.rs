@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use straykey::finding::Severity;
 use straykey::report::Format;
 
+use super::verify::VerifyArguments;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::BrightGreen.on_default().bold())
     .usage(AnsiColor::BrightGreen.on_default().bold())
@@ -51,7 +53,7 @@ A path that is called like a command is given as ./scan.";
 pub(crate) enum Command {
     /// Scan files and directories (what happens without a command, too)
     #[command(after_help = EXITS, after_long_help = DETAILS)]
-    Scan(ScanArguments),
+    Scan(Box<ScanArguments>),
     /// Scan what is about to be committed
     #[command(visible_alias = "protect", after_help = EXITS, after_long_help = DETAILS)]
     Staged(super::hook_args::StagedArguments),
@@ -119,6 +121,9 @@ pub(crate) struct ScanArguments {
     #[command(flatten)]
     pub(crate) look: LookArguments,
 
+    #[command(flatten)]
+    pub(crate) verify: VerifyArguments,
+
     /// List what was not scanned, and why
     #[arg(long, help_heading = "Output")]
     pub(crate) show_skipped: bool,
@@ -134,7 +139,8 @@ pub(crate) struct ScanArguments {
         help_heading = "Output",
         hide_possible_values = true,
         long_help = "Least severity that makes the exit code 1: any, low, medium, high or critical \
-            [default: medium]\n\nFindings below it are reported all the same."
+            [default: medium]\n\nFindings below it are reported all the same. `live`, with \
+            --verify, is for keys that work; a key whose verification got no answer blocks, too."
     )]
     pub(crate) fail_on: Option<FailOn>,
 }
@@ -183,6 +189,8 @@ pub(crate) enum FailOn {
     High,
     /// Critical only
     Critical,
+    /// Verified live, or verification got no answer
+    Live,
 }
 
 impl From<FailOn> for Severity {
@@ -191,7 +199,7 @@ impl From<FailOn> for Severity {
             FailOn::Any | FailOn::Low => Self::Low,
             FailOn::Medium => Self::Medium,
             FailOn::High => Self::High,
-            FailOn::Critical => Self::Critical,
+            FailOn::Critical | FailOn::Live => Self::Critical,
         }
     }
 }

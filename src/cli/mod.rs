@@ -15,6 +15,7 @@ mod plan;
 mod progress;
 mod rules;
 mod scan;
+mod verify;
 
 use args::{Arguments, Command};
 use exit::Exit;
@@ -27,12 +28,12 @@ pub(crate) fn main() -> Exit {
     };
     let result = match arguments.command {
         None => scan::run(arguments.scan),
-        Some(Command::Scan(scan)) => scan::run(scan),
         Some(Command::Staged(staged)) => hook::run_staged(&staged),
         Some(Command::Hook(hook)) => hook::run(&hook),
         Some(Command::Install(install)) => install::install(&install),
         Some(Command::Uninstall(uninstall)) => install::uninstall(&uninstall),
         Some(Command::Doctor) => install::doctor(),
+        Some(Command::Scan(scan)) => scan::run(*scan),
         Some(Command::Rules(command)) => rules::run(&command),
     };
     result.unwrap_or_else(|error| {

@@ -8,7 +8,8 @@ use anyhow::{Result, bail};
 use straykey::finding::Severity;
 use straykey::report::{Format, Options};
 
-use super::args::{Color, ScanArguments};
+use super::args::{Color, FailOn, ScanArguments};
+use super::verify::VerifyPlan;
 
 /// A scan of files, decided.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct ScanPlan {
     pub(crate) show_skipped: bool,
     /// Whether only errors are said.
     pub(crate) quiet: bool,
+    /// Whether AWS is asked about what is found, and how.
+    pub(crate) verify: Option<VerifyPlan>,
 }
 
 /// Something to read.
@@ -92,6 +95,7 @@ impl ScanPlan {
             fail_on: arguments
                 .fail_on
                 .map_or(Options::default().fail_on, Severity::from),
+            live_only: arguments.fail_on == Some(FailOn::Live),
             mask_ids: arguments.look.mask_ids,
             colour: match arguments.look.color {
                 Color::Auto => surroundings.colour,
@@ -99,6 +103,9 @@ impl ScanPlan {
                 Color::Never => false,
             },
         };
+        if options.live_only && !arguments.verify.verify {
+            bail!("--fail-on live needs --verify: without it no key is known to be live");
+        }
         Ok(Self {
             inputs: inputs(&arguments.paths)?,
             targets: targets(&arguments, surroundings)?,
@@ -109,6 +116,7 @@ impl ScanPlan {
             options,
             show_skipped: arguments.show_skipped,
             quiet: arguments.quiet,
+            verify: VerifyPlan::new(arguments.verify)?,
         })
     }
 }

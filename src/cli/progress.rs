@@ -65,6 +65,9 @@ impl Drop for Display {
 }
 
 fn message(progress: &Progress) -> String {
+    if let (done, all @ 1..) = progress.verified() {
+        return format!("asked AWS about {done} of {}", summary::count(all, "key"));
+    }
     let coverage = progress.coverage();
     let files = summary::count(coverage.files, "file");
     format!("scanned {files} ({})", summary::size(coverage.bytes))

@@ -19,17 +19,29 @@ use super::{output, print, rules, say};
 
 pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
     let plan = ScanPlan::new(arguments, Surroundings::here())?;
-    let report = scan(&plan)?;
-    Ok(deliver(&plan, &report))
+    let progress = Arc::new(Progress::default());
+    let mut report = scan(&plan, &progress)?;
+    let verified = match &plan.verify {
+        Some(verify) => verify.carry_out(&mut report, &plan.options, &progress, plan.quiet),
+        None => Ok(()),
+    };
+    let exit = deliver(&plan, &report);
+    // What was found is reported even where it could not be verified.
+    Ok(match verified {
+        Ok(()) => exit,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            exit.and_failed()
+        }
+    })
 }
 
-fn scan(plan: &ScanPlan) -> Result<Report> {
+fn scan(plan: &ScanPlan, progress: &Arc<Progress>) -> Result<Report> {
     set_threads(plan.threads)?;
     let detector = Detector::new(&rules::load(plan.rules.as_deref())?);
-    let progress = Arc::new(Progress::default());
-    stop_on_interrupt(&progress);
-    let _display = Display::start(&progress, plan.quiet);
-    Ok(scan::run(&Inputs::of(plan), &detector, &progress))
+    stop_on_interrupt(progress);
+    let _display = Display::start(progress, plan.quiet);
+    Ok(scan::run(&Inputs::of(plan), &detector, progress))
 }
 
 fn set_threads(threads: Option<usize>) -> Result<()> {

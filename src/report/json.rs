@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
-use super::sanitise;
 use super::view::{Entry, Place, View};
+use super::{clock, sanitise};
 use crate::finding::Part;
 
 /// Version of the JSON form. It changes when a name goes or changes its meaning, not when a name
@@ -105,16 +105,10 @@ impl Serialize for FindingObject<'_> {
         object.serialize_field("account_id", &entry.account_id())?;
         object.serialize_field("key_type", &entry.key_type())?;
         object.serialize_field("canary", &entry.canary())?;
-        let state = entry.verdict();
-        object.serialize_field("verdict", &Verdict { state })?;
+        object.serialize_field("verdict", &entry.verdict())?;
         object.serialize_field("occurrences", &Occurrences(entry))?;
         object.end()
     }
-}
-
-#[derive(Serialize)]
-struct Verdict {
-    state: &'static str,
 }
 
 struct Occurrences<'v>(&'v Entry<'v>);
@@ -197,6 +191,7 @@ struct Summary {
     git_ignored: u64,
     complete: bool,
     interrupted: bool,
+    verified_at: Option<String>,
 }
 
 impl Summary {
@@ -211,6 +206,7 @@ impl Summary {
             git_ignored: coverage.git_ignored,
             complete: view.complete(),
             interrupted: view.interrupted(),
+            verified_at: view.verified_at().map(clock::rfc3339),
         }
     }
 }

@@ -42,6 +42,9 @@ fn message(entry: &Entry<'_>) -> String {
     if entry.canary() {
         message.push_str(" (canary)");
     }
+    if let Some(verdict) = entry.verdict_phrase() {
+        message.push_str(&format!(" ({})", sanitise::line(verdict.as_bytes())));
+    }
     message.push_str(&format!(" [{}]", entry.short_fingerprint()));
     message
 }

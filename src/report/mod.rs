@@ -9,8 +9,10 @@ use std::str::FromStr;
 
 use crate::finding::{Finding, Severity};
 use crate::source::{Coverage, NotScanned};
+use crate::verify::effect;
 
 pub mod blocked;
+mod clock;
 mod json;
 mod jsonl;
 mod line;
@@ -19,6 +21,7 @@ mod redact;
 pub mod sanitise;
 pub mod summary;
 mod terminal;
+mod verdict;
 mod view;
 
 #[cfg(test)]
@@ -31,7 +34,8 @@ use view::View;
 /// The outcome of one scan.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Sorted by first occurrence; one entry a credential.
+    /// One entry a credential. Live keys first, a root user's before all; otherwise sorted by
+    /// first occurrence.
     pub findings: Vec<Finding>,
     /// What was not read, sorted.
     pub not_scanned: Vec<NotScanned>,
@@ -41,6 +45,8 @@ pub struct Report {
     pub seconds: f64,
     /// Whether the scan was interrupted before its end.
     pub interrupted: bool,
+    /// When verification began, in seconds since 1970 (UTC); `None` where nobody asked AWS.
+    pub verified_at: Option<u64>,
 }
 
 impl Report {
@@ -62,6 +68,9 @@ impl Report {
 pub struct Options {
     /// The least severity that makes a scan fail.
     pub fail_on: Severity,
+    /// Whether, instead, only keys that are live make it fail, and those about which AWS gave no
+    /// answer.
+    pub live_only: bool,
     /// Whether access key IDs and account IDs are masked.
     pub mask_ids: bool,
     /// Whether the output may hold ANSI colours.
@@ -72,7 +81,10 @@ impl Options {
     /// Whether `finding` makes the scan fail.
     #[must_use]
     pub fn blocks(&self, finding: &Finding) -> bool {
-        finding.severity >= self.fail_on
+        match self.live_only {
+            true => effect::blocks_as_live(finding),
+            false => finding.severity >= self.fail_on,
+        }
     }
 }
 
@@ -80,6 +92,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             fail_on: Severity::Medium,
+            live_only: false,
             mask_ids: false,
             colour: false,
         }

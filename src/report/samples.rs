@@ -10,6 +10,7 @@ use crate::finding::{
 use crate::location::{Origin, Position, Span};
 use crate::secret::Secret;
 use crate::source::{Coverage, NotScanned};
+use crate::verdict::{Cause, CauseKind, Live, Partition, SkipReason, Verdict};
 
 pub(super) const ID: &str = "AKIAIOSFODNN7EXAMPLE";
 pub(super) const SECRET: &str = "not/a+secret/but-as-long-as-one-should-be";
@@ -162,6 +163,56 @@ pub(super) fn lone_secret() -> Finding {
     finding
 }
 
+/// What asking AWS may have shown of a pair: every state, and live keys of every kind.
+pub(super) fn verified() -> Report {
+    let live = |arn: &str, partition| {
+        Verdict::Live(Live {
+            partition,
+            identity: crate::verify::arn::identity(arn),
+            other_secret: arn.is_empty(),
+        })
+    };
+    let cause = Cause {
+        kind: CauseKind::Timeout,
+        detail: "STS gave no answer in time".to_owned(),
+    };
+    let verdicts = [
+        live("arn:aws:iam::123456789012:root", Partition::Aws),
+        live(
+            "arn:aws-cn:iam::123456789012:user/ops/deploy",
+            Partition::AwsCn,
+        ),
+        live(
+            "arn:aws:sts::123456789012:assumed-role/build/nightly",
+            Partition::Aws,
+        ),
+        live(
+            "arn:aws:sts::123456789012:federated-user/bob",
+            Partition::Aws,
+        ),
+        live("", Partition::AwsUsGov),
+        Verdict::SecretMismatch {
+            partition: Partition::Aws,
+        },
+        Verdict::Inactive {
+            partitions: [Partition::Aws, Partition::AwsCn].into(),
+        },
+        Verdict::Expired {
+            partition: Partition::Aws,
+        },
+        Verdict::Unknown(cause),
+        Verdict::Skipped(SkipReason::Canary),
+    ];
+    let findings = verdicts
+        .into_iter()
+        .map(|verdict| Finding { verdict, ..pair() });
+    Report {
+        findings: findings.collect(),
+        verified_at: Some(1_795_462_805),
+        ..report()
+    }
+}
+
 /// A report with one of each, and with entries that were not scanned.
 pub(super) fn report() -> Report {
     Report {
@@ -185,5 +236,6 @@ pub(super) fn report() -> Report {
         },
         seconds: 0.25,
         interrupted: false,
+        verified_at: None,
     }
 }

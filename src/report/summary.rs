@@ -22,6 +22,7 @@ pub fn line(report: &Report, options: &Options) -> String {
             report.seconds,
         ));
     }
+    line.push_str(&verdicts(report));
     let unread = report.not_scanned.iter().filter(|it| it.incomplete).count();
     let skipped = report.not_scanned.len() - unread;
     for (number, what) in [
@@ -77,9 +78,39 @@ fn severities(report: &Report) -> String {
     .join(", ")
 }
 
+/// " · verified: 1 live, 2 inactive", where AWS was asked.
+fn verdicts(report: &Report) -> String {
+    if report.verified_at.is_none() {
+        return String::new();
+    }
+    let of = |state: &&str| {
+        let it = report.findings.iter();
+        it.filter(|it| it.verdict.state() == *state).count() as u64
+    };
+    let counts: Vec<String> = [
+        "live",
+        "secret-mismatch",
+        "unknown",
+        "skipped",
+        "expired",
+        "inactive",
+    ]
+    .iter()
+    .filter(|state| of(state) > 0)
+    .map(|state| format!("{} {state}", thousands(of(state))))
+    .collect();
+    match counts.is_empty() {
+        true => String::new(),
+        false => format!(" · verified: {}", counts.join(", ")),
+    }
+}
+
 fn below(report: &Report, options: &Options) -> String {
     if report.blocked(options) {
         return String::new();
+    }
+    if options.live_only {
+        return ", none live (--fail-on live)".to_owned();
     }
     format!(", none at or above --fail-on {}", options.fail_on.as_str())
 }

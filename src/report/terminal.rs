@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::sanitise;
+use super::verdict::LiveWords;
 use super::view::{Entry, Place, View};
 use crate::finding::{ExcerptLine, PartKind, Segment};
 
@@ -68,6 +69,9 @@ fn write_entry(out: &mut dyn Write, styles: &Styles, entry: &Entry<'_>) -> io::R
         true => ("error", styles.error),
         false => ("warning", styles.warning),
     };
+    if let Some(live) = entry.live() {
+        write_live(out, styles, entry, &live)?;
+    }
     let head = format!("{level}[{}]", sanitise::line(entry.rule().as_bytes()));
     let title = format!(": {}", sanitise::line(entry.title().as_bytes()));
     writeln!(
@@ -94,6 +98,46 @@ fn write_entry(out: &mut dyn Write, styles: &Styles, entry: &Entry<'_>) -> io::R
         write_note(out, styles, gutter, "and", &rest)?;
     }
     Ok(())
+}
+
+/// What a responder needs of a live key, before everything else.
+fn write_live(
+    out: &mut dyn Write,
+    styles: &Styles,
+    entry: &Entry<'_>,
+    live: &LiveWords,
+) -> io::Result<()> {
+    let severity = entry.severity().as_str().to_uppercase();
+    let what = match live.root {
+        true => "LIVE ROOT KEY",
+        false => "LIVE KEY",
+    };
+    let id = sanitise::line(entry.access_key_id().unwrap_or_default().as_bytes());
+    let head = styled(styles.error, &format!("{severity}  {what}  {id}"));
+    let verified = &live.verified;
+    writeln!(out, "{head}   verified {verified} by sts:GetCallerIdentity")?;
+    let mut row = |name: &str, text: &str| {
+        let name = styled(styles.strong, &format!("{name:<10}"));
+        writeln!(out, "  {name}  {}", sanitise::line(text.as_bytes()))
+    };
+    row("belongs to", &live.owner)?;
+    row("found in", &found_in(entry))?;
+    if let Some(command) = &live.command {
+        row("do now", command)?;
+    }
+    live.notes.iter().try_for_each(|note| row("note", note))
+}
+
+/// The first place, and how many more there are.
+fn found_in(entry: &Entry<'_>) -> String {
+    let mut places = entry.places();
+    let first = places.next().map(|place| location(&place));
+    let more = match places.len() {
+        0 => String::new(),
+        1 => " and 1 more place".to_owned(),
+        number => format!(" and {number} more places"),
+    };
+    first.unwrap_or_default() + &more
 }
 
 /// Writes the excerpt of one place; the width of its line numbers.
@@ -282,9 +326,13 @@ fn write_notes(
     let margin = format!("{:gutter$} {}", "", styled(styles.gutter, "="));
     let finding = entry.short_fingerprint();
     let severity = entry.severity().as_str();
+    let verdict = entry
+        .verdict_phrase()
+        .unwrap_or_else(|| "not verified".to_owned());
+    let verdict = sanitise::line(verdict.as_bytes());
     writeln!(
         out,
-        "{margin} finding {finding}   severity {severity}   not verified"
+        "{margin} finding {finding}   severity {severity}   {verdict}"
     )?;
     if entry.canary() {
         let canary =

@@ -39,6 +39,7 @@ fn all_options() -> Vec<Options> {
                     fail_on,
                     mask_ids,
                     colour,
+                    ..Options::default()
                 });
             }
         }
@@ -69,6 +70,50 @@ fn formats_look_as_they_did() {
     };
     let text = written(&report, Format::Pretty, &coloured).replace('\x1b', "ESC");
     snapshot("format/pretty.coloured.txt", &text);
+}
+
+#[test]
+fn verdicts_look_as_they_did() {
+    let report = samples::verified();
+    for format in Format::all() {
+        for (suffix, mask_ids) in [("", false), (".masked", true)] {
+            let options = Options {
+                mask_ids,
+                ..Options::default()
+            };
+            let text = written(&report, format, &options);
+            assert!(!mask_ids || !text.contains("123456789012"), "{text}");
+            let version = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
+            let text = text.replace(version, "\"VERSION\"");
+            snapshot(&format!("format/{format}.verified{suffix}.txt"), &text);
+        }
+    }
+    let summary = summary::line(&report, &Options::default());
+    assert!(
+        summary.contains(
+            "verified: 5 live, 1 secret-mismatch, 1 unknown, 1 skipped, 1 expired, 1 inactive"
+        ),
+        "{summary}"
+    );
+}
+
+#[test]
+fn only_what_is_live_or_unanswered_blocks_where_live_is_asked_for() {
+    let report = samples::verified();
+    let options = Options {
+        live_only: true,
+        ..Options::default()
+    };
+    let blocks: Vec<bool> = report
+        .findings
+        .iter()
+        .map(|it| options.blocks(it))
+        .collect();
+    let expected = [
+        true, true, true, true, true, false, false, false, true, false,
+    ];
+    assert_eq!(blocks, expected);
+    assert!(!options.blocks(&samples::pair()));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::redact::Redactor;
+use super::verdict::{LiveWords, VerdictObject};
 use super::{Options, Report, mask};
 use crate::finding::{ExcerptLine, Finding, KeyType, Occurrence, Part, Segment, Severity};
 use crate::location::Origin;
@@ -70,6 +71,19 @@ impl<'r> View<'r> {
         self.report.interrupted
     }
 
+    /// When verification began, in seconds since 1970.
+    pub(super) fn verified_at(&self) -> Option<u64> {
+        self.report.verified_at
+    }
+
+    /// An account, as formats for people give it: never in full.
+    pub(super) fn account_partly(&self, id: &str) -> String {
+        match self.options.mask_ids {
+            true => mask::account_id(id),
+            false => mask::account_id_partly(id),
+        }
+    }
+
     /// Text from outside, without secrets and, where asked for, without identifiers.
     fn clean<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
         let hidden = self.redactor.hide(text);
@@ -82,7 +96,8 @@ impl<'r> View<'r> {
         }
     }
 
-    fn clean_str(&self, text: &str) -> String {
+    /// The same for text in UTF-8.
+    pub(super) fn clean_str(&self, text: &str) -> String {
         // Cutting out whole secrets of a text in UTF-8 leaves UTF-8, unless a secret is not UTF-8
         // itself.
         String::from_utf8_lossy(&self.clean(text.as_bytes())).into_owned()
@@ -163,11 +178,7 @@ impl Entry<'_> {
     /// The account, as formats for people give it: never in full.
     pub(super) fn account_id_partly(&self) -> Option<String> {
         let id = self.finding.credential.account_id.as_deref()?;
-        Some(if self.view.options.mask_ids {
-            mask::account_id(id)
-        } else {
-            mask::account_id_partly(id)
-        })
+        Some(self.view.account_partly(id))
     }
 
     /// Whether the account is known for canary tokens.
@@ -175,9 +186,19 @@ impl Entry<'_> {
         self.finding.credential.canary
     }
 
-    /// What verification said.
-    pub(super) fn verdict(&self) -> &'static str {
-        "unchecked"
+    /// What verification said, for programs.
+    pub(super) fn verdict(&self) -> VerdictObject {
+        self.view.verdict_object(self.finding)
+    }
+
+    /// What verification said, in a few words; `None` where nobody has asked.
+    pub(super) fn verdict_phrase(&self) -> Option<String> {
+        self.view.verdict_phrase(self.finding)
+    }
+
+    /// What is to be said of a live key.
+    pub(super) fn live(&self) -> Option<LiveWords> {
+        self.view.live_words(self.finding)
     }
 
     /// Where it was seen; never empty.

@@ -17,5 +17,9 @@ mod hooks_server;
 mod kit;
 mod layers;
 mod no_secret;
+#[cfg(not(feature = "verify"))]
+mod no_verify;
 mod recall;
 mod recall_forms;
+#[cfg(feature = "verify")]
+mod verify;
