@@ -105,7 +105,8 @@ pub(crate) struct ScanArguments {
     /// Write FORMAT (see --help) to standard output or to a file; repeatable
     ///
     /// Also called --format. Formats: pretty (source excerpts, default on a terminal), line (path:line:col: severity
-    /// rule: message, default elsewhere), json, jsonl.
+    /// rule: message, default elsewhere), json, jsonl, sarif (code scanning), gitlab (secret
+    /// detection report), junit, csv, github (annotations, and the job summary), markdown.
     ///
     /// Files are written whole or not at all. If no format goes to standard output, the default
     /// one does, unless --quiet is given.
@@ -286,6 +287,15 @@ mod tests {
         assert_eq!(size("1GiB"), Ok(1 << 30));
         for wrong in ["", "M", "1T", "-1", "1.5M", "1 M", "99999999999G", "12é"] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_format() {
+        let mut command = Arguments::command();
+        let help = command.render_long_help().to_string();
+        for format in Format::all() {
+            assert!(help.contains(&format!(" {format}")), "{format}");
         }
     }
 

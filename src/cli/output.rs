@@ -26,6 +26,22 @@ pub(crate) fn write_file(
     result.with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// Adds a report to the end of `path`, which others write to as well.
+///
+/// # Errors
+/// What failed, and on which file.
+pub(crate) fn append_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    let written = file.and_then(|file| {
+        let mut out = BufWriter::new(file);
+        write(&mut out).and_then(|()| out.flush())
+    });
+    written.with_context(|| format!("cannot write `{}`", path.display()))
+}
+
 /// Whether `path` is something that cannot be replaced: a device, a pipe, a descriptor.
 fn is_stream(path: &Path) -> bool {
     let special = fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir());

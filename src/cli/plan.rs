@@ -5,10 +5,11 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use clap::CommandFactory;
 use straykey::finding::Severity;
 use straykey::report::{Format, Options};
 
-use super::args::{Color, FailOn, ScanArguments};
+use super::args::{Arguments, Color, FailOn, ScanArguments};
 use super::verify::VerifyPlan;
 
 /// A scan of files, decided.
@@ -128,6 +129,12 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
     if paths.iter().filter(|path| is_dash(path)).count() > 1 {
         bail!("standard input (-) can be read once only");
     }
+    if let Some(command) = paths.iter().find(|path| is_misplaced_command(path)) {
+        let command = command.display();
+        bail!(
+            "`{command}` is not found; options come after the command: straykey {command} [OPTIONS]"
+        );
+    }
     let input = |path: &PathBuf| match is_dash(path) {
         true => Input::Stdin,
         false => Input::Path(path.clone()),
@@ -164,6 +171,14 @@ fn targets(arguments: &ScanArguments, surroundings: Surroundings) -> Result<Vec<
     Ok(targets)
 }
 
+/// Whether `path` is nothing but a command that came after an option, and was taken for a path.
+fn is_misplaced_command(path: &Path) -> bool {
+    path.symlink_metadata().is_err()
+        && path
+            .to_str()
+            .is_some_and(|name| Arguments::command().find_subcommand(name).is_some())
+}
+
 fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
@@ -184,7 +199,6 @@ pub(crate) fn is_unattended() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::Arguments;
     use clap::Parser;
 
     fn plan(line: &str) -> Result<ScanPlan> {

@@ -1,12 +1,13 @@
 //! `straykey scan`, and `straykey` without a command.
 
+use std::env;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use straykey::detect::Detector;
-use straykey::report::{self, Options, Report, summary};
+use straykey::report::{self, Format, Options, Report, summary};
 use straykey::scan::{self, Progress};
 use straykey::source::{Files, Sink, Source, Stdin};
 
@@ -109,6 +110,18 @@ pub(crate) fn deliver(plan: &ScanPlan, report: &Report) -> Exit {
 
 /// Writes one report.
 pub(crate) fn write(target: &Target, report: &Report, options: Options) -> Result<()> {
+    write_target(target, report, options)?;
+    match env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+        Some(path) if target.format == Format::Github => {
+            output::append_file(Path::new(&path), |out| {
+                report::write(report, Format::Markdown, &options, out)
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_target(target: &Target, report: &Report, options: Options) -> Result<()> {
     let Some(file) = &target.file else {
         return print(|out| report::write(report, target.format, &options, out));
     };

@@ -17,8 +17,13 @@ use crate::finding::Part;
 const SCHEMA: u32 = 1;
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write_pretty(&Document { view }, out)
+}
+
+/// Writes one document over several lines.
+pub(super) fn write_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let formatter = Escaping(PrettyFormatter::new());
-    Document { view }.serialize(&mut serde_json::Serializer::with_formatter(
+    value.serialize(&mut serde_json::Serializer::with_formatter(
         &mut *out, formatter,
     ))?;
     writeln!(out)

@@ -15,13 +15,17 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_place(
+pub(super) fn write_place(
     out: &mut dyn Write,
     entry: &Entry<'_>,
     place: &Place<'_>,
     message: &str,
 ) -> io::Result<()> {
-    let path = sanitise::line(&place.path());
+    let mut path = sanitise::line(&place.path());
+    if path.starts_with("::") {
+        // In the log of a GitHub job a line that starts so would be a command.
+        path.insert_str(0, "./");
+    }
     let (line, column) = place.line_and_column();
     let severity = entry.severity().as_str();
     let rule = sanitise::line(entry.rule().as_bytes());
@@ -33,7 +37,7 @@ fn write_place(
 }
 
 /// What is said of a credential, the same at each of its places.
-fn message(entry: &Entry<'_>) -> String {
+pub(super) fn message(entry: &Entry<'_>) -> String {
     let mut message = sanitise::line(entry.title().as_bytes());
     if let Some(id) = entry.access_key_id() {
         message.push_str(": ");

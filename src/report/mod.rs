@@ -11,16 +11,27 @@ use crate::finding::{Finding, Severity};
 use crate::source::{Coverage, NotScanned};
 use crate::verify::effect;
 
+pub mod advice;
 pub mod blocked;
 mod clock;
+mod csv;
+mod excerpt;
+mod github;
+mod gitlab;
+mod group;
 mod json;
 mod jsonl;
+mod junit;
 mod line;
+mod markdown;
+mod markup;
 pub mod mask;
 mod redact;
 pub mod sanitise;
+mod sarif;
 pub mod summary;
 mod terminal;
+mod uri;
 mod verdict;
 mod view;
 
@@ -110,12 +121,24 @@ pub enum Format {
     Json,
     /// For programs: one finding a line.
     Jsonl,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+    /// For GitLab: a secret detection report.
+    Gitlab,
+    /// For CI: JUnit XML.
+    Junit,
+    /// For spreadsheets.
+    Csv,
+    /// For GitHub Actions: annotations.
+    Github,
+    /// For job summaries and tickets: a table.
+    Markdown,
 }
 
 type Writer = fn(&View<'_>, &mut dyn io::Write) -> io::Result<()>;
 
 /// Name, one line of help, writer.
-const FORMATS: [(Format, &str, &str, Writer); 4] = [
+const FORMATS: [(Format, &str, &str, Writer); 10] = [
     (
         Format::Pretty,
         "pretty",
@@ -140,6 +163,37 @@ const FORMATS: [(Format, &str, &str, Writer); 4] = [
         "one JSON object a finding, then the summary",
         jsonl::write,
     ),
+    (
+        Format::Sarif,
+        "sarif",
+        "SARIF 2.1.0, for code scanning",
+        sarif::write,
+    ),
+    (
+        Format::Gitlab,
+        "gitlab",
+        "GitLab secret detection report",
+        gitlab::write,
+    ),
+    (Format::Junit, "junit", "JUnit XML, for CI", junit::write),
+    (
+        Format::Csv,
+        "csv",
+        "one row an occurrence, for spreadsheets",
+        csv::write,
+    ),
+    (
+        Format::Github,
+        "github",
+        "annotations in GitHub Actions (masks identifiers)",
+        github::write,
+    ),
+    (
+        Format::Markdown,
+        "markdown",
+        "a table for job summaries (masks identifiers)",
+        markdown::write,
+    ),
 ];
 
 impl Format {
@@ -158,6 +212,11 @@ impl Format {
     #[must_use]
     pub fn description(self) -> &'static str {
         self.row().2
+    }
+
+    /// Whether it lands on pages that others read: identifiers are masked without being asked.
+    fn is_shared(self) -> bool {
+        matches!(self, Self::Github | Self::Markdown)
     }
 
     fn row(self) -> &'static (Self, &'static str, &'static str, Writer) {
@@ -208,5 +267,9 @@ pub fn write(
     options: &Options,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    format.row().3(&View::new(report, options), out)
+    let options = Options {
+        mask_ids: options.mask_ids || format.is_shared(),
+        ..*options
+    };
+    format.row().3(&View::new(report, &options), out)
 }

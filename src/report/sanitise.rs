@@ -20,6 +20,22 @@ pub fn line(text: &[u8]) -> String {
             let _ = write!(shown, "\\x{byte:02x}");
         }
     }
+    match shown.contains("##") {
+        true => without_commands(&shown),
+        false => shown,
+    }
+}
+
+/// Services that run jobs take `##[…]`, `##vso[…]` and the like in a log for commands.
+fn without_commands(text: &str) -> String {
+    let mut pieces = text.split("##");
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let word = piece.trim_start_matches(|it: char| it.is_ascii_alphanumeric());
+        let (word, rest) = piece.split_at(piece.len() - word.len());
+        let escape = if rest.starts_with('[') { "\\" } else { "" };
+        shown.extend(["##", word, escape, rest]);
+    }
     shown
 }
 
@@ -57,8 +73,9 @@ pub fn is_unsafe(character: char) -> bool {
             // Arabic letter mark, zero-width characters, marks, embeddings, overrides, isolates,
             // separators, invisible operators, deprecated format characters.
             | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            // Variation selectors, byte order mark, interlinear annotation, tags.
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
+            // Variation selectors, byte order mark, interlinear annotation, what XML
+            // does not take, tags.
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
@@ -97,6 +114,12 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf_8_are_told_apart() {
         assert_eq!(line(b"a\xff\xc3b\xe2\x82"), "a\\xff\\xc3b\\xe2\\x82");
+    }
+
+    #[test]
+    fn commands_of_job_logs_are_escaped() {
+        assert_eq!(line(b"##[error]a ###vso[x]y"), "##\\[error]a ###vso\\[x]y");
+        assert_eq!(line(b"## [a] ##"), "## [a] ##");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::sanitise;
 use super::verdict::LiveWords;
 use super::view::{Entry, Place, View};
+use super::{excerpt, sanitise};
 use crate::finding::{ExcerptLine, PartKind, Segment};
 
 /// Further places that are listed before they are only counted.
@@ -211,7 +211,7 @@ fn write_source_line(
                 shown.push_str(&id);
             }
             Segment::Hidden(kind, length) => {
-                shown.push_str(&hidden(*length));
+                shown.push_str(&excerpt::hidden(*length));
                 marks.push(Mark {
                     column,
                     text: "-".repeat(HIDDEN_MARKS),
@@ -270,11 +270,6 @@ impl Row {
         self.text.push_str(&styled(style, text));
         self.width += gap + text.width();
     }
-}
-
-fn hidden(length: usize) -> String {
-    let plural = if length == 1 { "" } else { "s" };
-    format!("········ {length} character{plural} hidden ········")
 }
 
 fn id_label(entry: &Entry<'_>) -> String {

@@ -84,3 +84,34 @@ fn imports(path: &Path) -> Vec<(String, String)> {
     .map(|module| (path.display().to_string(), module))
     .collect()
 }
+
+#[test]
+fn clap_and_anyhow_live_in_the_command_line() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for entry in fs::read_dir(source).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_stem().is_some_and(|name| name == "cli") {
+            continue;
+        }
+        for name in ["clap", "anyhow"] {
+            let found = uses(&path, name);
+            assert!(found.is_empty(), "{name} is used in {found:?}");
+        }
+    }
+}
+
+/// The files at and below `path` that name the crate `name`.
+fn uses(path: &Path, name: &str) -> Vec<String> {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).unwrap();
+        return entries
+            .flat_map(|entry| uses(&entry.unwrap().path(), name))
+            .collect();
+    }
+    let text = fs::read_to_string(path).unwrap();
+    let named = text.contains(&format!("use {name}")) || text.contains(&format!("{name}::"));
+    named
+        .then(|| path.display().to_string())
+        .into_iter()
+        .collect()
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 mod bad_input;
+mod cli;
 mod files;
 mod files_bad;
 mod files_git;

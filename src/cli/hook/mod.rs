@@ -104,6 +104,7 @@ impl<'a> HookRun<'a> {
             arguments,
             options: Options {
                 fail_on: arguments.fail_on.map_or(default.fail_on, Severity::from),
+                live_only: false,
                 mask_ids: arguments.look.mask_ids,
                 colour: match arguments.look.color {
                     Color::Auto => auto(),

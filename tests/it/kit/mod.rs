@@ -5,7 +5,7 @@ mod recorder;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 pub(crate) use recorder::{Recorder, scan, scan_with_threads};
 
@@ -71,9 +71,17 @@ impl Tree {
 pub(crate) fn straykey(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_straykey"));
     command.current_dir(directory).stdin(Stdio::null());
-    for name in ["CI", "PRE_COMMIT", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for name in [
+        "CI",
+        "PRE_COMMIT",
+        "NO_COLOR",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "GITHUB_STEP_SUMMARY",
+    ] {
         command.env_remove(name);
     }
+    command.env("TERM", "xterm").env("COLUMNS", "100");
     command
 }
 
@@ -87,7 +95,11 @@ pub(crate) struct Outcome {
 
 /// Runs `command` to its end.
 pub(crate) fn run(command: &mut Command) -> Outcome {
-    let output = command.output().expect("the program runs");
+    outcome(command.output().expect("the program runs"))
+}
+
+/// What is left of a run that somebody else has waited for.
+pub(crate) fn outcome(output: Output) -> Outcome {
     Outcome {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -105,4 +117,21 @@ pub(crate) fn make_fifo(path: &Path) {
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+}
+
+/// Holds `actual` against the file `name` of `tests/snapshots`; rewrites it under
+/// UPDATE_SNAPSHOTS=1.
+pub(crate) fn snapshot(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/snapshots")
+        .join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(&path, actual).expect("a snapshot");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == actual,
+        "{name} differs; UPDATE_SNAPSHOTS=1 rewrites it. It is now:\n{actual}"
+    );
 }
