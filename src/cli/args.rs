@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use straykey::finding::Severity;
+use straykey::finding::{Confidence, Severity};
 use straykey::report::Format;
 
 use super::verify::VerifyArguments;
@@ -92,11 +92,24 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "SIZE", help_heading = "Input")]
     pub(crate) max_file_size: Option<Size>,
 
-    /// Override built-in rules with those of this file
+    /// Rule files, in straykey's or gitleaks' format; repeatable
     ///
-    /// The file has the form of patterns/aws.toml; a rule in it replaces the built-in one of its id.
-    #[arg(long, value_name = "FILE", help_heading = "Input")]
-    pub(crate) rules: Option<PathBuf>,
+    /// A file replaces the built-in rules, unless it says [extend] useDefault = true. Without
+    /// this option, .straykey.toml or else .gitleaks.toml is taken from the scanned directory; a
+    /// .straykey.toml adds to the built-in rules.
+    #[arg(short, long, value_name = "FILE", help_heading = "Rules")]
+    pub(crate) config: Vec<PathBuf>,
+
+    /// Look for no rule files in the scanned directory
+    #[arg(long, conflicts_with = "config", help_heading = "Rules")]
+    pub(crate) no_config: bool,
+
+    /// Least confidence of the built-in rules that are used [default: medium]
+    ///
+    /// low: also rules whose only evidence is a nearby word, and values assigned to telling
+    /// names; high: exact formats only.
+    #[arg(long, value_name = "LEVEL", help_heading = "Rules")]
+    pub(crate) confidence: Option<Level>,
 
     /// Threads to use [default: one a processor]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Input")]
@@ -205,6 +218,27 @@ impl From<FailOn> for Severity {
     }
 }
 
+/// How sure a built-in rule must be to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    /// Every rule
+    Low,
+    /// Shape and context speak for it
+    Medium,
+    /// The format is exact
+    High,
+}
+
+impl From<Level> for Confidence {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Low => Self::Low,
+            Level::Medium => Self::Medium,
+            Level::High => Self::High,
+        }
+    }
+}
+
 /// `rules` and what follows it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
@@ -218,9 +252,9 @@ pub(crate) enum RulesCommand {
     },
     /// Run the examples of every rule
     Test {
-        /// Override built-in rules with those of this file
+        /// Rule files to test instead of the built-in rules
         #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
+        files: Vec<PathBuf>,
     },
 }
 

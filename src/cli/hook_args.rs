@@ -20,9 +20,9 @@ pub(crate) struct GateArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
 
-    /// Override built-in rules with those of this file
+    /// Rule files, in straykey's or gitleaks' format; repeatable
     #[arg(long, value_name = "FILE")]
-    pub(crate) rules: Option<std::path::PathBuf>,
+    pub(crate) config: Vec<std::path::PathBuf>,
 
     /// Write FORMAT to standard output or to a file as well; repeatable
     #[arg(

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::Parser;
 
 pub(crate) mod args;
+mod config;
 pub(crate) mod exit;
 mod hook;
 mod hook_args;

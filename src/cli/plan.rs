@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::CommandFactory;
-use straykey::finding::Severity;
+use straykey::finding::{Confidence, Severity};
 use straykey::report::{Format, Options};
 
 use super::args::{Arguments, Color, FailOn, ScanArguments};
@@ -21,10 +21,10 @@ pub(crate) struct ScanPlan {
     pub(crate) no_ignore: bool,
     /// Size in bytes over which a file is left out.
     pub(crate) max_file_size: Option<u64>,
-    /// A file that overrides built-in rules.
-    pub(crate) rules: Option<PathBuf>,
     /// Number of threads; `None` for as many as there are processors.
     pub(crate) threads: Option<usize>,
+    /// Which rules.
+    pub(crate) rules: Rules,
     /// What is written where; at most one to standard output.
     pub(crate) targets: Vec<Target>,
     /// How reports look and what blocks. Colour is for standard output alone.
@@ -35,6 +35,17 @@ pub(crate) struct ScanPlan {
     pub(crate) quiet: bool,
     /// Whether AWS is asked about what is found, and how.
     pub(crate) verify: Option<VerifyPlan>,
+}
+
+/// Which rules are used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// The files that were named.
+    pub(crate) files: Vec<PathBuf>,
+    /// Whether a file is looked for in the scanned directory.
+    pub(crate) discover: bool,
+    /// Least confidence of built-in rules.
+    pub(crate) confidence: Confidence,
 }
 
 /// Something to read.
@@ -110,9 +121,15 @@ impl ScanPlan {
         Ok(Self {
             inputs: inputs(&arguments.paths)?,
             targets: targets(&arguments, surroundings)?,
+            rules: Rules {
+                discover: arguments.config.is_empty() && !arguments.no_config,
+                confidence: arguments
+                    .confidence
+                    .map_or(Confidence::Medium, Confidence::from),
+                files: arguments.config,
+            },
             no_ignore: arguments.no_ignore,
             max_file_size: arguments.max_file_size.map(|size| size.0),
-            rules: arguments.rules,
             threads: arguments.threads.map(Into::into),
             options,
             show_skipped: arguments.show_skipped,

@@ -1,11 +1,10 @@
 //! `straykey rules`: what is looked for.
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use straykey::detect;
+use straykey::finding::Confidence;
 use straykey::report::sanitise;
 use straykey::rules::{Rule, RuleSet};
 
@@ -14,27 +13,16 @@ use super::exit::Exit;
 use super::print;
 
 pub(crate) fn run(command: &RulesCommand) -> Result<Exit> {
-    let file = match command {
-        RulesCommand::Test { file } => file.as_deref(),
-        _ => None,
-    };
-    let rules = load(file)?;
+    let rules = || RuleSet::builtin().with_confidence(Confidence::Low);
     match command {
-        RulesCommand::List => list(rules.rules())?,
-        RulesCommand::Show { id } => show(rules.rules(), id)?,
-        RulesCommand::Test { .. } => return test(&rules),
+        RulesCommand::List => list(rules().rules())?,
+        RulesCommand::Show { id } => show(rules().rules(), id)?,
+        RulesCommand::Test { files } if files.is_empty() => return test(&rules()),
+        RulesCommand::Test { files } => {
+            return test(&RuleSet::load(files)?.with_confidence(Confidence::Low));
+        }
     }
     Ok(Exit::Clean)
-}
-
-/// The built-in rules, overridden by those of `file`.
-pub(crate) fn load(file: Option<&Path>) -> Result<RuleSet> {
-    let Some(file) = file else {
-        return Ok(RuleSet::builtin());
-    };
-    let name = sanitise::line(file.to_string_lossy().as_bytes());
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read rules `{name}`"))?;
-    Ok(RuleSet::overridden(&name, &text)?)
 }
 
 fn list(rules: &[Rule]) -> Result<()> {
@@ -42,8 +30,13 @@ fn list(rules: &[Rule]) -> Result<()> {
     print(|out| {
         for rule in rules {
             let severity = rule.severity.as_str();
+            let confidence = rule.confidence.as_str();
             let description = sanitise::line(rule.description.as_bytes());
-            writeln!(out, "{:width$}  {severity:8}  {description}", rule.id)?;
+            writeln!(
+                out,
+                "{:width$}  {severity:8}  {confidence:6}  {description}",
+                rule.id
+            )?;
         }
         Ok(())
     })
@@ -86,14 +79,13 @@ fn test(rules: &RuleSet) -> Result<Exit> {
             writeln!(out, "{}: {expected}: {example}", failure.rule)?;
         }
         let examples: usize = rules
-            .rules()
-            .iter()
+            .enabled()
             .map(|rule| rule.test.matching.len() + rule.test.not_matching.len())
             .sum();
         writeln!(
             out,
             "{} rules, {examples} examples, {} failed",
-            rules.rules().len(),
+            rules.enabled().count(),
             failures.len()
         )
     })?;

@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::interrupt::stop_on_interrupt;
 use super::plan::{Input, ScanPlan, Surroundings, Target};
 use super::progress::Display;
-use super::{output, print, rules, say};
+use super::{config, output, print, say};
 
 pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
     let plan = ScanPlan::new(arguments, Surroundings::here())?;
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
 
 fn scan(plan: &ScanPlan, progress: &Arc<Progress>) -> Result<Report> {
     set_threads(plan.threads)?;
-    let detector = Detector::new(&rules::load(plan.rules.as_deref())?);
+    let detector = Detector::new(&config::rules(plan)?);
     stop_on_interrupt(progress);
     let _display = Display::start(progress, plan.quiet);
     Ok(scan::run(&Inputs::of(plan), &detector, progress))

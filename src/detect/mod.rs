@@ -2,6 +2,7 @@
 
 mod aws;
 mod check;
+pub mod generic;
 mod prefilter;
 #[cfg(test)]
 mod testing;
@@ -10,6 +11,7 @@ mod view;
 pub use check::{Failure, check};
 
 use crate::finding::Finding;
+use crate::location::Span;
 use crate::rules::RuleSet;
 use crate::source::Blob;
 
@@ -17,6 +19,7 @@ use crate::source::Blob;
 #[derive(Clone, Debug)]
 pub struct Detector {
     aws: aws::AwsDetector,
+    generic: generic::GenericDetector,
 }
 
 impl Detector {
@@ -24,7 +27,8 @@ impl Detector {
     #[must_use]
     pub fn new(rules: &RuleSet) -> Self {
         Self {
-            aws: aws::AwsDetector::new(rules.aws()),
+            aws: aws::AwsDetector::new(&rules.aws()),
+            generic: generic::GenericDetector::new(rules),
         }
     }
 
@@ -32,6 +36,40 @@ impl Detector {
     /// this blob; sorted by first place.
     #[must_use]
     pub fn scan(&self, blob: &Blob<'_>) -> Vec<Finding> {
-        self.aws.scan(blob)
+        if self.generic.allows_blob(blob) {
+            return Vec::new();
+        }
+        let mut findings = self.aws.scan(blob);
+        findings.retain(|finding| !self.generic.allows(blob, finding));
+        let aws = findings.len();
+        findings.extend(self.generic.scan(blob));
+        if aws > 0 && findings.len() > aws {
+            drop_repeated(&mut findings, aws);
+        }
+        findings
     }
+}
+
+/// Drops places where a rule saw what the AWS detector (the first `aws` findings) reports, and
+/// findings that have no other place.
+fn drop_repeated(findings: &mut Vec<Finding>, aws: usize) {
+    let spans: Vec<Span> = findings[..aws]
+        .iter()
+        .flat_map(|finding| &finding.occurrences)
+        .flat_map(|occurrence| &occurrence.parts)
+        .map(|part| part.span)
+        .collect();
+    for finding in &mut findings[aws..] {
+        finding.occurrences.retain(|occurrence| {
+            !occurrence.parts.iter().any(|part| {
+                let overlaps =
+                    |span: &Span| span.start < part.span.end && part.span.start < span.end;
+                spans.iter().any(overlaps)
+            })
+        });
+    }
+    findings.retain(|finding| !finding.occurrences.is_empty());
+    findings.sort_by(|one, other| {
+        (&one.occurrences, one.fingerprint).cmp(&(&other.occurrences, other.fingerprint))
+    });
 }

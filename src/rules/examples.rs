@@ -3,18 +3,29 @@
 /// Replaces each `${NAME}` of `text` by a made-up value, the same at each run: `AKID`, `ASIA`,
 /// `ABIA`, `ACCA` (access key IDs), `BODY` (their last sixteen characters), `SECRET`, `TOKEN`. A
 /// number after the name makes another value. Unknown names stay as they are.
+///
+/// The tokens of other providers have placeholders too: `${HEX:40}` and other alphabets with a
+/// length or a range of lengths, `${UUID}`, `${JWT}`, and some that carry a checksum. `$${NAME}`
+/// stands for the text `${NAME}`.
 #[must_use]
 pub fn expand(text: &str) -> String {
     let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
+        if before.ends_with('$') {
+            expanded.push_str(before);
+            expanded.push('{');
+            rest = after;
+            continue;
+        }
         expanded.push_str(before);
         let Some((name, tail)) = after.split_once('}') else {
             expanded.push_str("${");
             rest = after;
             continue;
         };
-        match value(name) {
+        let seed = || format!("{text} {}", expanded.len());
+        match value(name).or_else(|| super::placeholder::value(name, &seed())) {
             Some(value) => expanded.push_str(&value),
             None => expanded.push_str(&format!("${{{name}}}")),
         }

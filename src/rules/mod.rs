@@ -1,7 +1,16 @@
 //! Rules as data: their file form, their validation, and the set that a detector is built from.
 
 mod aws;
+pub(crate) mod crc32;
 pub mod examples;
+mod file;
+mod gitleaks;
+mod library;
+mod load;
+pub mod pattern;
+mod placeholder;
+pub(crate) mod regex;
+mod value;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,6 +18,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 pub use aws::{AwsRules, AwsWords};
+pub use load::TargetedAllowlist;
+pub use pattern::Pattern;
 
 use crate::finding::{Confidence, Severity};
 
@@ -35,9 +46,15 @@ pub struct Rule {
     /// Whether it is looked for.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Names of the same thing in other tools' configurations.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// What it must find and what it must not.
     #[serde(default)]
-    pub test: Examples,
+    pub test: Arc<Examples>,
+    /// What the generic detector works with.
+    #[serde(skip)]
+    pub pattern: Option<Arc<Pattern>>,
 }
 
 fn yes() -> bool {
@@ -50,6 +67,8 @@ fn yes() -> bool {
 pub enum DetectorKind {
     /// AWS access keys.
     Aws,
+    /// A regular expression and what belongs to it.
+    Pattern,
 }
 
 /// Texts that a rule must find something in, and texts that it must not. They hold placeholders
@@ -77,18 +96,23 @@ pub enum RuleError {
         /// What is wrong, and where.
         message: String,
     },
+    /// A key or its value cannot be used.
+    #[error("{file}:{line}:{column}: {key}: {message}")]
+    Key {
+        /// Name of the file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// The key; empty where the file is not TOML.
+        key: String,
+        /// What is wrong.
+        message: String,
+    },
     /// A rule that the program needs is not there.
     #[error("no rule {0}")]
     Missing(&'static str),
-}
-
-/// The form of a file that overrides rules: any of the rules, and the word lists.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OverrideFile {
-    #[serde(default)]
-    rules: Vec<Rule>,
-    aws: Option<AwsWords>,
 }
 
 /// The form of `patterns/aws.toml`.
@@ -110,6 +134,7 @@ struct CanaryFile {
 pub struct RuleSet {
     rules: Vec<Rule>,
     aws: AwsRules,
+    allowlists: Vec<TargetedAllowlist>,
 }
 
 impl RuleSet {
@@ -124,24 +149,26 @@ impl RuleSet {
         reason = "the files are part of the program, and a test reads them"
     )]
     pub fn builtin() -> Self {
-        Self::read(None).expect("the built-in rules are valid")
+        Self::read().expect("the built-in rules are valid")
     }
 
-    /// The built-in rules, those replaced that `text`, the content of the rule file `file`, has in
-    /// the same form, and the word lists where it has them.
-    ///
-    /// # Errors
-    ///
-    /// [`RuleError`] where the file is not of that form, or names a rule that is not built in.
-    pub fn overridden(file: &str, text: &str) -> Result<Self, RuleError> {
-        Self::read(Some((file, text)))
-    }
-
-    fn read(overrides: Option<(&str, &str)>) -> Result<Self, RuleError> {
-        let mut file: AwsFile = parse("patterns/aws.toml", AWS)?;
-        if let Some((name, text)) = overrides {
-            replace(&mut file, name, text)?;
+    /// No rules; the AWS ones are known, but off.
+    fn empty() -> Result<Self, RuleError> {
+        let mut set = Self::read_aws()?;
+        for rule in &mut set.rules {
+            rule.enabled = false;
         }
+        Ok(set)
+    }
+
+    fn read() -> Result<Self, RuleError> {
+        let mut set = Self::read_aws()?;
+        set.rules.extend(load::library_rules()?.iter().cloned());
+        Ok(set)
+    }
+
+    fn read_aws() -> Result<Self, RuleError> {
+        let file: AwsFile = parse("patterns/aws.toml", AWS)?;
         let canaries: CanaryFile = parse("patterns/aws-canaries.toml", AWS_CANARIES)?;
         let rule = |id: &'static str| {
             file.rules
@@ -160,7 +187,39 @@ impl RuleSet {
         Ok(Self {
             rules: file.rules,
             aws,
+            allowlists: Vec::new(),
         })
+    }
+
+    /// Turns on the built-in rules of at least `confidence`, and off the others. Rules of a
+    /// team's own files stay on.
+    #[must_use]
+    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
+        for rule in &mut self.rules {
+            let builtin = rule.pattern.as_ref().is_some_and(|pattern| pattern.builtin);
+            if builtin {
+                rule.enabled = rule.confidence >= confidence;
+            }
+        }
+        self
+    }
+
+    /// The rules that are looked for.
+    pub fn enabled(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.enabled)
+    }
+
+    /// Whether any built-in rule is on.
+    #[must_use]
+    pub fn has_builtin(&self) -> bool {
+        self.enabled()
+            .any(|rule| rule.pattern.as_ref().is_none_or(|pattern| pattern.builtin))
+    }
+
+    /// What is not a finding, whatever rule found it or for the rules named there.
+    #[must_use]
+    pub fn allowlists(&self) -> &[TargetedAllowlist] {
+        &self.allowlists
     }
 
     /// The rules, in the order of their files.
@@ -177,28 +236,13 @@ impl RuleSet {
 
     /// What the AWS detector is built from.
     #[must_use]
-    pub fn aws(&self) -> &AwsRules {
-        &self.aws
+    pub fn aws(&self) -> AwsRules {
+        let mut aws = self.aws.clone();
+        for rule in [&mut aws.pair, &mut aws.key_id, &mut aws.secret] {
+            rule.enabled = self.rule(&rule.id).is_some_and(|known| known.enabled);
+        }
+        aws
     }
-}
-
-/// Puts what the override file `name` says in the place of what is built in.
-fn replace(file: &mut AwsFile, name: &str, text: &str) -> Result<(), RuleError> {
-    let overrides: OverrideFile = parse(name, text)?;
-    for rule in overrides.rules {
-        let Some(known) = file.rules.iter_mut().find(|known| known.id == rule.id) else {
-            let message = format!("there is no built-in rule `{}` to override", rule.id);
-            return Err(RuleError::Form {
-                file: name.to_owned(),
-                message,
-            });
-        };
-        *known = rule;
-    }
-    if let Some(words) = overrides.aws {
-        file.aws = words;
-    }
-    Ok(())
 }
 
 fn parse<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, RuleError> {
@@ -224,28 +268,4 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_rule_can_be_overridden_and_a_mistake_is_named() {
-        let rule = |id: &str| {
-            format!(
-                "[[rules]]\nid = \"{id}\"\ndescription = \"d\"\ndetector = \"aws\"\nseverity = \"low\"\n\
-                 confidence = \"low\"\nsource = \"https://example.com\"\nenabled = false\n"
-            )
-        };
-        let rules = RuleSet::overridden("my.toml", &rule("aws-access-key-id")).unwrap();
-        assert!(!rules.rule("aws-access-key-id").unwrap().enabled);
-        assert!(!rules.aws().key_id.enabled && rules.aws().pair.enabled);
-        for (text, said) in [
-            (rule("other"), "no built-in rule `other`"),
-            ("enable = true".to_owned(), "enable"),
-        ] {
-            let error = RuleSet::overridden("my.toml", &text)
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.starts_with("my.toml: ") && error.contains(said),
-                "{error}"
-            );
-        }
-    }
 }

@@ -32,7 +32,7 @@ use super::exit::Exit;
 use super::hook_args::{GateArguments, HookArguments, Stage, StagedArguments};
 use super::plan::Target;
 use super::scan::write;
-use super::{rules, say};
+use super::{config, say};
 
 /// The command line; if the program is called under the name of a hook (a link in the directory
 /// of hooks), that of `straykey hook`.
@@ -99,7 +99,7 @@ impl<'a> HookRun<'a> {
         }
         let auto = || anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         let default = Options::default();
-        let rules = rules::load(arguments.rules.as_deref())?;
+        let rules = config::of_files(&arguments.config)?;
         Ok(Self {
             arguments,
             options: Options {

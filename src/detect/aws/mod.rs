@@ -2,7 +2,7 @@
 
 mod account;
 mod candidate;
-mod excerpt;
+pub(in crate::detect) mod excerpt;
 mod name;
 mod pair;
 mod shape;

@@ -1,0 +1,102 @@
+//! Which rules a scan uses: `--config`, or a file in the scanned directory.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use straykey::finding::Confidence;
+use straykey::rules::RuleSet;
+
+use super::plan::{Input, ScanPlan};
+use super::say;
+
+/// File names that are looked for, in this order.
+const NAMES: [&str; 2] = [".straykey.toml", ".gitleaks.toml"];
+
+/// The rules of `files`, or the built-in ones where there are none.
+///
+/// # Errors
+/// If a rule file cannot be used.
+pub(crate) fn of_files(files: &[PathBuf]) -> Result<RuleSet> {
+    let rules = match files {
+        [] => RuleSet::builtin(),
+        files => RuleSet::load(files)?,
+    };
+    Ok(rules.with_confidence(Confidence::Medium))
+}
+
+/// The rules of `plan`.
+///
+/// # Errors
+/// If a rule file cannot be used, leaves no rule on, or it is not clear which one is meant.
+pub(crate) fn rules(plan: &ScanPlan) -> Result<RuleSet> {
+    let mut files = plan.rules.files.clone();
+    if plan.rules.discover {
+        files.extend(discover(&plan.inputs)?);
+    }
+    if files.is_empty() {
+        return Ok(RuleSet::builtin().with_confidence(plan.rules.confidence));
+    }
+    let rules = RuleSet::load(&files)?.with_confidence(plan.rules.confidence);
+    let names = files.iter().map(|file| format!("`{}`", file.display()));
+    let names = names.collect::<Vec<_>>().join(", ");
+    if rules.enabled().next().is_none() {
+        bail!("{names}: no rule is on; [extend] useDefault = true adds the built-in ones");
+    }
+    if !plan.quiet {
+        let others = match rules.has_builtin() {
+            true => "",
+            false => "; the built-in rules are off ([extend] useDefault = true adds them)",
+        };
+        say(&format!("rules: {names}{others}"));
+    }
+    Ok(rules)
+}
+
+/// The rule file of the scanned directory.
+fn discover(inputs: &[Input]) -> Result<Option<PathBuf>> {
+    let found: Vec<PathBuf> = inputs
+        .iter()
+        .filter_map(Input::path)
+        .filter_map(|path| in_directory(&path))
+        .collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [file] => Ok(Some(file.clone())),
+        [one, other, ..] => bail!(
+            "both `{}` and `{}` hold rules; choose with --config FILE or --no-config",
+            one.display(),
+            other.display()
+        ),
+    }
+}
+
+fn in_directory(path: &Path) -> Option<PathBuf> {
+    NAMES
+        .iter()
+        .map(|name| path.join(name))
+        .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_file_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = || vec![Input::Path(folder.path().to_owned())];
+        assert_eq!(discover(&path()).unwrap(), None);
+        for name in [".gitleaks.toml", ".straykey.toml"] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, "").unwrap();
+            assert_eq!(discover(&path()).unwrap(), Some(file));
+        }
+        let twice = [path(), path()].concat();
+        assert!(
+            discover(&twice)
+                .unwrap_err()
+                .to_string()
+                .contains("--config")
+        );
+    }
+}

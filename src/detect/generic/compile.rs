@@ -1,0 +1,259 @@
+//! A rule as the engine runs it: what is expensive is done when its first keyword is met.
+
+use std::sync::{Arc, OnceLock};
+
+use regex_automata::meta::Regex;
+use regex_automata::util::captures::Captures;
+use regex_automata::{Anchored, Input};
+use std::ops::Range;
+
+use super::shape::{Head, always_contains, heads, rare_byte};
+use crate::rules::pattern::{Allowlist, Pattern, Target};
+use crate::rules::{Rule, regex};
+
+/// How far from its keyword a match may reach whose expression sets no bound, in bytes: less
+/// than half a window's margin.
+const REACH: usize = 12 * 1024;
+
+/// One rule.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) rule: Rule,
+    pub(super) pattern: Arc<Pattern>,
+    /// Allowlists of the rule, and of its file where they name it.
+    allowlists: Vec<Allowlist>,
+    matcher: OnceLock<Option<Matcher>>,
+    path: OnceLock<Option<Regex>>,
+    filters: OnceLock<Vec<Filter>>,
+}
+
+/// Its expression, and where to look.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    pub(super) regex: Regex,
+    pub(super) plan: Plan,
+}
+
+/// Where the matches of a rule can be.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// At a known distance before a keyword; for each keyword, the ways to begin.
+    Anchored(Vec<Vec<Anchor>>, usize),
+    /// Within so many bytes of a keyword; and a byte that is in every match.
+    Near(usize, Option<u8>),
+    /// Anywhere.
+    Anywhere,
+}
+
+/// A way to begin, and where in it the keyword stands.
+#[derive(Clone, Debug)]
+pub(super) struct Anchor {
+    pub(super) offset: usize,
+    pub(super) head: Head,
+}
+
+impl Compiled {
+    pub(super) fn new(rule: &Rule, pattern: &Arc<Pattern>, more: Vec<Allowlist>) -> Self {
+        let mut allowlists = pattern.allowlists.clone();
+        allowlists.extend(more);
+        Self {
+            rule: rule.clone(),
+            pattern: pattern.clone(),
+            allowlists,
+            matcher: OnceLock::new(),
+            path: OnceLock::new(),
+            filters: OnceLock::new(),
+        }
+    }
+
+    /// The compiled expression; none where the rule goes by the path alone.
+    pub(super) fn matcher(&self) -> Option<&Matcher> {
+        self.matcher
+            .get_or_init(|| {
+                let expression = self.pattern.regex.as_ref()?;
+                let regex = regex::compile(expression).ok()?;
+                let plan = plan(expression, &self.pattern);
+                Some(Matcher { regex, plan })
+            })
+            .as_ref()
+    }
+
+    /// Whether the rule is for files of this path.
+    pub(super) fn is_for(&self, path: &str) -> bool {
+        let Some(expression) = &self.pattern.path else {
+            return true;
+        };
+        let compiled = self.path.get_or_init(|| regex::compile(expression).ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(path))
+    }
+
+    pub(super) fn filters(&self) -> &[Filter] {
+        self.filters
+            .get_or_init(|| self.allowlists.iter().map(Filter::new).collect())
+    }
+}
+
+fn plan(expression: &str, pattern: &Pattern) -> Plan {
+    let Ok(hir) = regex::parse(expression) else {
+        return Plan::Anywhere;
+    };
+    let keywords: Vec<Vec<u8>> = pattern
+        .keywords
+        .iter()
+        .map(|keyword| keyword.clone().into_bytes())
+        .collect();
+    let short = keywords
+        .iter()
+        .any(|keyword| keyword.len() < super::prefilter::SHORTEST);
+    let longest = match hir.properties().maximum_len() {
+        Some(longest) => longest,
+        None if pattern.builtin => REACH,
+        None => return Plan::Anywhere,
+    };
+    if keywords.is_empty() || short {
+        return Plan::Anywhere;
+    }
+    if let Some(anchors) = heads(&hir).and_then(|heads| anchors(&heads, &keywords)) {
+        return Plan::Anchored(anchors, longest);
+    }
+    match always_contains(&hir, &keywords) {
+        true => Plan::Near(longest, rare_byte(&hir, &keywords)),
+        false => Plan::Anywhere,
+    }
+}
+
+/// For each keyword its anchors, if each way to begin holds one.
+fn anchors(heads: &[Head], keywords: &[Vec<u8>]) -> Option<Vec<Vec<Anchor>>> {
+    let mut anchors = vec![Vec::new(); keywords.len()];
+    for head in heads {
+        let (keyword, offset) = keywords
+            .iter()
+            .enumerate()
+            .find_map(|(number, keyword)| Some((number, head.offset_of(keyword)?)))?;
+        anchors[keyword].push(Anchor {
+            offset,
+            head: head.clone(),
+        });
+    }
+    Some(anchors)
+}
+
+impl Matcher {
+    /// The groups of the first match in `range` of `text`, which sees what stands round it.
+    pub(super) fn captures(
+        &self,
+        text: &[u8],
+        range: Range<usize>,
+        anchored: bool,
+    ) -> Option<Captures> {
+        let mode = if anchored {
+            Anchored::Yes
+        } else {
+            Anchored::No
+        };
+        let input = Input::new(text).range(range).anchored(mode);
+        if !anchored && !self.regex.is_match(input.clone().earliest(true)) {
+            return None;
+        }
+        let mut captures = self.regex.create_captures();
+        self.regex.search_captures(&input, &mut captures);
+        captures.is_match().then_some(captures)
+    }
+}
+
+/// A compiled allowlist.
+#[derive(Debug)]
+pub(super) struct Filter {
+    list: Allowlist,
+    paths: Vec<Regex>,
+    regexes: Vec<Regex>,
+}
+
+/// What a filter looks at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject<'s> {
+    pub(super) path: &'s str,
+    pub(super) commit: Option<&'s str>,
+    pub(super) secret: &'s [u8],
+    pub(super) whole: &'s [u8],
+    pub(super) line: &'s [u8],
+}
+
+impl Filter {
+    pub(super) fn new(list: &Allowlist) -> Self {
+        let compile = |expressions: &[Arc<str>]| {
+            expressions
+                .iter()
+                .filter_map(|expression| regex::compile(expression).ok())
+                .collect()
+        };
+        Self {
+            list: list.clone(),
+            paths: compile(&list.paths),
+            regexes: compile(&list.regexes),
+        }
+    }
+
+    /// Whether the path or the commit alone decides that nothing there is a finding.
+    pub(super) fn allows_blob(&self, path: &str, commit: Option<&str>) -> bool {
+        let checks = [self.commit(commit), self.path(path)];
+        let more = !self.list.regexes.is_empty() || !self.list.stopwords.is_empty();
+        if self.list.all {
+            !more && holds_all(checks)
+        } else {
+            checks.contains(&Some(true))
+        }
+    }
+
+    /// Whether this is not a finding.
+    pub(super) fn allows(&self, subject: &Subject<'_>) -> bool {
+        let checks = [
+            self.commit(subject.commit),
+            self.path(subject.path),
+            self.regex(subject),
+            self.stopword(subject.secret),
+        ];
+        if self.list.all {
+            holds_all(checks)
+        } else {
+            checks.contains(&Some(true))
+        }
+    }
+
+    fn commit(&self, commit: Option<&str>) -> Option<bool> {
+        let commits = &self.list.commits;
+        let is = |commit: &str| {
+            commits
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(commit))
+        };
+        (!commits.is_empty()).then(|| commit.is_some_and(is))
+    }
+
+    fn path(&self, path: &str) -> Option<bool> {
+        (!self.paths.is_empty()).then(|| self.paths.iter().any(|regex| regex.is_match(path)))
+    }
+
+    fn regex(&self, subject: &Subject<'_>) -> Option<bool> {
+        let target = match self.list.target {
+            Target::Secret => subject.secret,
+            Target::Match => subject.whole,
+            Target::Line => subject.line,
+        };
+        (!self.regexes.is_empty()).then(|| self.regexes.iter().any(|regex| regex.is_match(target)))
+    }
+
+    fn stopword(&self, secret: &[u8]) -> Option<bool> {
+        let words = &self.list.stopwords;
+        (!words.is_empty()).then(|| {
+            let folded = secret.to_ascii_lowercase();
+            words
+                .iter()
+                .any(|word| memchr::memmem::find(&folded, word.as_bytes()).is_some())
+        })
+    }
+}
+
+fn holds_all<const N: usize>(checks: [Option<bool>; N]) -> bool {
+    checks.contains(&Some(true)) && !checks.contains(&Some(false))
+}

@@ -1,0 +1,254 @@
+//! Tells a secret from what only stands where one would: placeholders, words, references.
+
+use data_encoding::BASE64_NOPAD;
+
+/// Words that no random token of a usual length contains by chance.
+const PLACEHOLDER_WORDS: [&[u8]; 20] = [
+    b"example",
+    b"placeholder",
+    b"changeme",
+    b"change_me",
+    b"change-me",
+    b"your_",
+    b"your-",
+    b"yourtoken",
+    b"yourkey",
+    b"dummy",
+    b"redacted",
+    b"sample",
+    b"replace",
+    b"insert",
+    b"xxxxx",
+    b"fake_",
+    b"fake-",
+    b"foobar",
+    b"my-secret",
+    b"deadbeef",
+];
+
+/// Passwords that are in every tutorial, and words that stand for one.
+const COMMON_PASSWORDS: [&[u8]; 34] = [
+    b"pass",
+    b"pwd",
+    b"secret",
+    b"example",
+    b"change",
+    b"your",
+    b"xxx",
+    b"test",
+    b"dummy",
+    b"foo",
+    b"bar",
+    b"token",
+    b"guest",
+    b"admin",
+    b"root",
+    b"postgres",
+    b"mysql",
+    b"redis",
+    b"rabbit",
+    b"1234",
+    b"user",
+    b"hunter2",
+    b"default",
+    b"sample",
+    b"fake",
+    b"placeholder",
+    b"redacted",
+    b"****",
+    b"....",
+    b"demo",
+    b"mongo",
+    b"hidden",
+    b"mypw",
+    b"secur",
+];
+
+/// Shannon entropy in bits a byte.
+pub(super) fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for &byte in bytes {
+        counts[usize::from(byte)] += 1;
+    }
+    let length = bytes.len() as f64;
+    counts
+        .iter()
+        .filter(|&&count| count > 0)
+        .map(|&count| f64::from(count) / length)
+        .map(|share| -share * share.log2())
+        .sum()
+}
+
+/// Whether `secret` is written to look like a token and is none: `xxxx…`, `0123…`, `your-token`.
+pub(super) fn is_placeholder(secret: &[u8]) -> bool {
+    let folded = secret.to_ascii_lowercase();
+    let worded = PLACEHOLDER_WORDS
+        .iter()
+        .any(|word| memchr::memmem::find(&folded, word).is_some());
+    worded
+        || longest_repeat(&folded) >= 6.max(secret.len() / 5)
+        || is_sequence(&folded)
+        || is_periodic(&folded)
+}
+
+fn longest_repeat(bytes: &[u8]) -> usize {
+    bytes
+        .chunk_by(|one, other| one == other)
+        .map(<[u8]>::len)
+        .max()
+        .unwrap_or(0)
+}
+
+/// Whether most bytes follow their neighbour in the alphabet, up or down. One in eight does in
+/// random hexadecimal digits.
+fn is_sequence(bytes: &[u8]) -> bool {
+    let steps = bytes
+        .windows(2)
+        .filter(|pair| pair[0].abs_diff(pair[1]) == 1)
+        .count();
+    bytes.len() >= 8 && steps * 2 > bytes.len()
+}
+
+/// Whether a short string is repeated to the end: `abcdabcdabcd`.
+fn is_periodic(bytes: &[u8]) -> bool {
+    (1..=bytes.len().min(20) / 2).any(|period| {
+        bytes.len() >= 3 * period && bytes.windows(period + 1).all(|w| w[0] == w[period])
+    })
+}
+
+/// Whether `password` in a URL or a command is one that somebody uses.
+pub(super) fn is_used_password(user: &[u8], password: &[u8]) -> bool {
+    let folded = password.to_ascii_lowercase();
+    let common = COMMON_PASSWORDS
+        .iter()
+        .any(|word| memchr::memmem::find(&folded, word).is_some());
+    let word = password.len() <= 12 && password.iter().all(u8::is_ascii_lowercase);
+    let reference = password.iter().any(|byte| b"%*[](){}".contains(byte))
+        && !has_percent_escapes_only(password);
+    password.len() >= 6
+        && !common
+        && !word
+        && !reference
+        && !user.eq_ignore_ascii_case(password)
+        && !is_placeholder(password)
+}
+
+fn has_percent_escapes_only(password: &[u8]) -> bool {
+    let others = password.iter().any(|byte| b"*[](){}".contains(byte));
+    let escapes = memchr::memchr_iter(b'%', password).all(|at| {
+        password
+            .get(at + 1..at + 3)
+            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    });
+    !others && escapes
+}
+
+/// Whether `host` is this machine or a name that is kept for documentation (RFC 2606), or
+/// stands for one.
+pub(super) fn is_local(host: &[u8]) -> bool {
+    let host = host.to_ascii_lowercase();
+    let name = String::from_utf8_lossy(&host);
+    let name = name.trim_end_matches('.');
+    let last = name.rsplit('.').next().unwrap_or_default();
+    matches!(
+        name,
+        "localhost" | "host" | "hostname" | "server" | "0.0.0.0" | "domain.com" | "db" | "proxy"
+    ) || name.starts_with("127.")
+        || name.starts_with("your")
+        || name.starts_with("my")
+        || matches!(last, "example" | "test" | "invalid" | "localhost")
+        || ["example.com", "example.org", "example.net"]
+            .iter()
+            .any(|reserved| name == *reserved || name.ends_with(&format!(".{reserved}")))
+}
+
+/// Whether the value of an assignment is random rather than a word, a name or a reference.
+pub(super) fn is_random_value(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = value
+        .iter()
+        .filter(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let words = value
+        .split(|byte| b"_-./: ".contains(byte))
+        .filter(|part| !part.is_empty())
+        .filter(|part| part.iter().all(u8::is_ascii_alphabetic) && part.len() >= 3)
+        .count();
+    digits >= 1
+        && letters >= 3
+        && words < 2
+        && digits + letters >= value.len() * 2 / 3
+        && memchr::memmem::find(value, b"://").is_none()
+        && entropy(value) >= 3.0
+        && !is_placeholder(value)
+        && is_used_password(b"", value)
+}
+
+/// The bytes that base64 text stands for, with or without padding; none if it is not base64.
+pub(super) fn base64(text: &[u8]) -> Option<Vec<u8>> {
+    let end = text
+        .iter()
+        .rposition(|&byte| byte != b'=')
+        .map_or(0, |at| at + 1);
+    let mut text = &text[..end];
+    // One character too many cannot hold a byte: a cut text.
+    if text.len() % 4 == 1 {
+        text = &text[..text.len() - 1];
+    }
+    let mut encoding = BASE64_NOPAD.specification();
+    encoding.check_trailing_bits = false;
+    encoding.encoding().ok()?.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_told_from_tokens() {
+        for text in [
+            "xxxxxxxxxxxxxxxxxxxxxxxx",
+            "0123456789abcdef0123456789abcdef",
+            "your-token-goes-here",
+            "abcdabcdabcdabcdabcd",
+            "00000000-0000-0000-0000-000000000000",
+            "MyExampleKey123",
+        ] {
+            assert!(is_placeholder(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "9f86d081884c7d659a2feaa0c55ad015",
+            "kT9xQ2vLm8Zr4WcYb7Nd",
+            "pA55-w0rd-7h3-qu1ck",
+        ] {
+            assert!(!is_placeholder(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn entropy_is_that_of_shannon() {
+        assert!((entropy(b"abcd") - 2.0).abs() < 1e-9);
+        assert!(entropy(b"aaaa").abs() < 1e-9);
+    }
+
+    #[test]
+    fn passwords_of_tutorials_are_not_used() {
+        for text in [
+            "password",
+            "postgres",
+            "changeme",
+            "%s",
+            "{password}",
+            "abc",
+            "letmein",
+            "%(pw)s",
+        ] {
+            assert!(!is_used_password(b"app", text.as_bytes()), "{text}");
+        }
+        for text in ["kT9xQ2vLm8Zr", "Zr4%21WcYb", "correct-Horse-7-staple"] {
+            assert!(is_used_password(b"app", text.as_bytes()), "{text}");
+        }
+        assert!(!is_used_password(b"kT9xQ2vL", b"kT9xQ2vL"));
+        assert!(is_local(b"db.example.com") && is_local(b"127.0.0.1") && !is_local(b"db.corp.net"));
+    }
+}

@@ -1,0 +1,389 @@
+//! Finds the keys of every other provider: what rules say by regular expressions.
+//!
+//! One pass over the bytes finds the keywords of all rules ([`prefilter`]). A rule is compiled
+//! when the first of its keywords is met, and its expression sees only the text near the keyword
+//! that a match can reach ([`shape`]). What it matches is then looked at more closely: entropy,
+//! checksum, structure, placeholders, allowlists.
+
+mod compile;
+mod likeness;
+mod prefilter;
+mod report;
+mod shape;
+mod structure;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use compile::{Anchor, Compiled, Filter, Matcher, Plan, Subject};
+use prefilter::Prefilter;
+use structure::Candidate;
+
+use crate::finding::Finding;
+use crate::rules::RuleSet;
+use crate::source::Blob;
+
+/// Finds what the pattern rules of a set describe. Cheap to clone; shared by all threads.
+#[derive(Clone, Debug)]
+pub struct GenericDetector(Arc<Engine>);
+
+#[derive(Debug)]
+struct Engine {
+    rules: Vec<Compiled>,
+    prefilter: Prefilter,
+    /// For each keyword: the rules that have it, and its number among theirs.
+    users: Vec<Vec<(usize, usize)>>,
+    /// Rules without a keyword that the prefilter can look for.
+    ungated: Vec<usize>,
+    /// Filters for whatever rule.
+    filters: Vec<Filter>,
+    /// Filters for rules that are not patterns, with the ids of those rules.
+    others: Vec<(Vec<Arc<str>>, Filter)>,
+}
+
+/// What a rule matched.
+#[derive(Clone, Debug)]
+struct Match {
+    rule: usize,
+    whole: Range<usize>,
+    secret: Range<usize>,
+}
+
+impl GenericDetector {
+    /// A detector for the rules of `rules` that are on.
+    #[must_use]
+    pub fn new(rules: &RuleSet) -> Self {
+        Self(Arc::new(Engine::new(rules)))
+    }
+
+    /// Every secret whose match begins in the blob's core, sorted by first place.
+    #[must_use]
+    pub fn scan(&self, blob: &Blob<'_>) -> Vec<Finding> {
+        self.0.scan(blob)
+    }
+
+    /// Whether a file's path or commit says that nothing in it is a finding.
+    pub(crate) fn allows_blob(&self, blob: &Blob<'_>) -> bool {
+        let path = blob.origin.path();
+        let mut filters = self.0.filters.iter();
+        filters.any(|filter| filter.allows_blob(&path, blob.origin.commit()))
+    }
+
+    /// Whether an allowlist for all rules, or for this finding's rule, says that a finding of
+    /// another detector is none.
+    pub(crate) fn allows(&self, blob: &Blob<'_>, finding: &Finding) -> bool {
+        let engine = &self.0;
+        if engine.filters.is_empty() && engine.others.is_empty() {
+            return false;
+        }
+        report::subjects(blob, finding, |subject| {
+            let mut others = engine.others.iter();
+            engine.filters.iter().any(|filter| filter.allows(subject))
+                || others.any(|(ids, filter)| ids.contains(&finding.rule) && filter.allows(subject))
+        })
+    }
+}
+
+impl Engine {
+    fn new(set: &RuleSet) -> Self {
+        let needed: HashSet<&str> = set
+            .enabled()
+            .filter_map(|rule| rule.pattern.as_ref())
+            .flat_map(|pattern| &pattern.required)
+            .map(|required| &*required.id)
+            .collect();
+        let mut engine = Self {
+            rules: Vec::new(),
+            prefilter: Prefilter::new(std::iter::empty()),
+            users: Vec::new(),
+            ungated: Vec::new(),
+            filters: Vec::new(),
+            others: Vec::new(),
+        };
+        for rule in set.rules() {
+            let Some(pattern) = &rule.pattern else {
+                continue;
+            };
+            if rule.enabled || needed.contains(&*rule.id) {
+                let named = set.allowlists().iter();
+                let named = named.filter(|list| list.rules.contains(&rule.id));
+                let lists = named.map(|list| list.allowlist.clone()).collect();
+                engine.rules.push(Compiled::new(rule, pattern, lists));
+            }
+        }
+        for list in set.allowlists() {
+            let filter = Filter::new(&list.allowlist);
+            match list.rules.is_empty() {
+                true => engine.filters.push(filter),
+                false => engine.others.push((list.rules.clone(), filter)),
+            }
+        }
+        engine.index_keywords();
+        engine
+    }
+
+    fn index_keywords(&mut self) {
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        for (index, rule) in self.rules.iter().enumerate() {
+            let keywords = &rule.pattern.keywords;
+            let short = keywords.iter().any(|word| word.len() < prefilter::SHORTEST);
+            if keywords.is_empty() || short {
+                self.ungated.push(index);
+                continue;
+            }
+            for (place, keyword) in keywords.iter().enumerate() {
+                let number = *numbers.entry(keyword).or_insert_with(|| {
+                    self.users.push(Vec::new());
+                    self.users.len() - 1
+                });
+                self.users[number].push((index, place));
+            }
+        }
+        self.prefilter = Prefilter::new(
+            numbers
+                .iter()
+                .map(|(keyword, &number)| (number as u32, keyword.as_bytes())),
+        );
+    }
+
+    fn scan(&self, blob: &Blob<'_>) -> Vec<Finding> {
+        let path = blob.origin.path();
+        let mut pass = Pass {
+            engine: self,
+            text: blob.bytes,
+            path: &path,
+            commit: blob.origin.commit(),
+            matches: Vec::new(),
+            searched: HashMap::new(),
+            whole: HashSet::new(),
+        };
+        self.prefilter.search(blob.bytes, |number, at| {
+            for &(rule, keyword) in &self.users[number as usize] {
+                pass.keyword(rule, keyword, at);
+            }
+        });
+        for &rule in &self.ungated {
+            pass.ungated(rule);
+        }
+        let mut whole: Vec<usize> = pass.whole.iter().copied().collect();
+        whole.sort_unstable();
+        for rule in whole {
+            pass.search_all(rule);
+        }
+        if pass.matches.is_empty() {
+            return Vec::new();
+        }
+        let mut matches = pass.matches;
+        matches.sort_by_key(|found| (found.secret.start, found.secret.end, found.rule));
+        report::findings(self, blob, matches)
+    }
+}
+
+/// One pass over one blob.
+struct Pass<'p> {
+    engine: &'p Engine,
+    text: &'p [u8],
+    path: &'p str,
+    commit: Option<&'p str>,
+    matches: Vec<Match>,
+    /// For each rule: up to where no further match may begin.
+    searched: HashMap<usize, usize>,
+    /// Rules to be run on the whole text.
+    whole: HashSet<usize>,
+}
+
+impl Pass<'_> {
+    /// Keyword number `keyword` of `rule` stands at `at`.
+    fn keyword(&mut self, rule: usize, keyword: usize, at: usize) {
+        let compiled = &self.engine.rules[rule];
+        let Some(matcher) = compiled.matcher() else {
+            return;
+        };
+        match &matcher.plan {
+            Plan::Anchored(anchors, longest) => {
+                for anchor in &anchors[keyword] {
+                    self.anchored(rule, matcher, anchor, *longest, at);
+                }
+            }
+            Plan::Near(longest, rare) => {
+                let length = compiled.pattern.keywords[keyword].len();
+                let start = at.saturating_sub(longest.saturating_sub(length));
+                let end = self.text.len().min(at + longest + 2);
+                let rare_there =
+                    rare.is_none_or(|byte| memchr::memchr(byte, &self.text[start..end]).is_some());
+                if rare_there {
+                    self.search(rule, matcher, start..end, at);
+                }
+            }
+            Plan::Anywhere => drop(self.whole.insert(rule)),
+        }
+    }
+
+    fn anchored(
+        &mut self,
+        rule: usize,
+        matcher: &Matcher,
+        anchor: &Anchor,
+        longest: usize,
+        at: usize,
+    ) {
+        let Some(start) = at.checked_sub(anchor.offset) else {
+            return;
+        };
+        if !anchor.head.fits(self.text, start)
+            || self.searched.get(&rule).is_some_and(|&end| start < end)
+        {
+            return;
+        }
+        let end = self.text.len().min(start + longest + 2);
+        if let Some(captures) = matcher.captures(self.text, start..end, true) {
+            self.take(rule, &captures);
+        }
+    }
+
+    /// All matches in `range` that are not known yet.
+    fn search(&mut self, rule: usize, matcher: &Matcher, range: Range<usize>, keyword: usize) {
+        let mut start = range.start;
+        loop {
+            start = start.max(self.searched.get(&rule).copied().unwrap_or(0));
+            if start > keyword || start >= range.end {
+                return;
+            }
+            let Some(captures) = matcher.captures(self.text, start..range.end, false) else {
+                return;
+            };
+            self.take(rule, &captures);
+        }
+    }
+
+    fn search_all(&mut self, rule: usize) {
+        let Some(matcher) = self.engine.rules[rule].matcher() else {
+            return;
+        };
+        let mut start = 0;
+        while start <= self.text.len() {
+            let Some(captures) = matcher.captures(self.text, start..self.text.len(), false) else {
+                return;
+            };
+            self.take(rule, &captures);
+            start = self.searched.get(&rule).copied().unwrap_or(usize::MAX);
+        }
+    }
+
+    /// A rule whose keywords, if it has any, are too short for the prefilter.
+    fn ungated(&mut self, rule: usize) {
+        let compiled = &self.engine.rules[rule];
+        if compiled.pattern.regex.is_none() {
+            let wanted = compiled.pattern.path.is_some() && compiled.is_for(self.path);
+            if wanted && self.allowed(rule, &(0..0), &(0..0)) {
+                return;
+            }
+            if wanted {
+                self.matches.push(Match {
+                    rule,
+                    whole: 0..0,
+                    secret: 0..0,
+                });
+            }
+            return;
+        }
+        let keywords = &compiled.pattern.keywords;
+        let there = |word: &String| {
+            let word = word.as_bytes();
+            let mut windows = self.text.windows(word.len());
+            windows.any(|window| window.eq_ignore_ascii_case(word))
+        };
+        if keywords.is_empty() || keywords.iter().any(there) {
+            self.whole.insert(rule);
+        }
+    }
+
+    /// Looks closely at what `rule` matched.
+    fn take(&mut self, rule: usize, captures: &regex_automata::util::captures::Captures) {
+        let Some(found) = captures.get_match() else {
+            return;
+        };
+        // An empty match must not be found for ever.
+        let end = found.end().max(found.start() + 1);
+        self.searched.insert(rule, end);
+        let compiled = &self.engine.rules[rule];
+        let pattern = &compiled.pattern;
+        let whole = trim_line_feeds(self.text, found.range());
+        let group = |number: usize| captures.get_group(number).map(|span| span.range());
+        let secret = match pattern.secret_group {
+            0 => (1..captures.group_len())
+                .filter_map(group)
+                .find(|range| !range.is_empty()),
+            number => Some(group(number).unwrap_or(whole.start..whole.start)),
+        };
+        let secret = secret.unwrap_or(whole.clone());
+        let Some(secret) = self.looks_real(compiled, &whole, secret) else {
+            return;
+        };
+        if compiled.is_for(self.path) && !self.allowed(rule, &whole, &secret) {
+            self.matches.push(Match {
+                rule,
+                whole,
+                secret,
+            });
+        }
+    }
+
+    /// Where the secret stands, if entropy, checksum and structure speak for it.
+    fn looks_real(
+        &self,
+        compiled: &Compiled,
+        whole: &Range<usize>,
+        secret: Range<usize>,
+    ) -> Option<Range<usize>> {
+        let pattern = &compiled.pattern;
+        let bytes = &self.text[secret.clone()];
+        let random = pattern
+            .entropy
+            .is_none_or(|least| likeness::entropy(bytes) > least);
+        let sums = pattern
+            .checksum
+            .is_none_or(|checksum| structure::checksum_holds(checksum, bytes));
+        if !random || !sums || (pattern.refuse_placeholders && likeness::is_placeholder(bytes)) {
+            return None;
+        }
+        let candidate = Candidate {
+            text: self.text,
+            whole: whole.clone(),
+            secret,
+        };
+        match pattern.structure {
+            Some(structure) => structure::check(structure, &candidate),
+            None => Some(candidate.secret),
+        }
+    }
+
+    fn allowed(&self, rule: usize, whole: &Range<usize>, secret: &Range<usize>) -> bool {
+        let subject = Subject {
+            path: self.path,
+            commit: self.commit,
+            secret: &self.text[secret.clone()],
+            whole: &self.text[whole.clone()],
+            line: report::lines(self.text, whole),
+        };
+        let own = self.engine.rules[rule].filters().iter();
+        let all = self.engine.filters.iter();
+        own.chain(all).any(|filter| filter.allows(&subject))
+    }
+}
+
+/// gitleaks does not count line feeds at the ends as part of a match.
+fn trim_line_feeds(text: &[u8], range: Range<usize>) -> Range<usize> {
+    let bytes = &text[range.clone()];
+    let start = bytes.iter().take_while(|&&byte| byte == b'\n').count();
+    let end = bytes[start..]
+        .iter()
+        .rev()
+        .take_while(|&&byte| byte == b'\n')
+        .count();
+    range.start + start..range.end - end
+}
+
+#[cfg(test)]
+mod tests;

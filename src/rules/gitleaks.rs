@@ -1,0 +1,40 @@
+//! Names of gitleaks' own rules that have no counterpart here. A team's configuration may
+//! disable or allow-list them, which then changes nothing.
+
+/// Ids of the default configuration of gitleaks 8.30 that no rule here carries as its id or
+/// alias.
+pub(super) const WITHOUT_COUNTERPART: &[&str] = &[
+    "adobe-client-id",
+    "adobe-client-secret",
+    "asana-client-id",
+    "beamer-api-token",
+    "bitbucket-client-id",
+    "bittrex-access-key",
+    "bittrex-secret-key",
+    "cisco-meraki-api-key",
+    "discord-client-id",
+    "finicity-api-token",
+    "finicity-client-secret",
+    "finnhub-access-token",
+    "flickr-access-token",
+    "freemius-secret-key",
+    "freshbooks-access-token",
+    "gitlab-session-cookie",
+    "gitter-access-token",
+    "hashicorp-tf-password",
+    "jfrog-identity-token",
+    "kucoin-access-token",
+    "kucoin-secret-key",
+    "linear-client-secret",
+    "linkedin-client-id",
+    "looker-client-id",
+    "looker-client-secret",
+    "messagebird-client-id",
+    "new-relic-user-api-id",
+    "nytimes-access-token",
+    "pkcs12-file",
+    "plaid-client-id",
+    "sendbird-access-id",
+    "sidekiq-sensitive-url",
+    "sumologic-access-id",
+];

@@ -1,0 +1,498 @@
+//! From rule files to a [`RuleSet`]: `[extend]`, merging, and what can only be checked once all
+//! rules are known.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::file::{self, FileRule, RuleFile};
+use super::gitleaks::WITHOUT_COUNTERPART;
+use super::library;
+use super::pattern::{Allowlist, Pattern};
+use super::value::Text;
+use super::{DetectorKind, Rule, RuleError, RuleSet};
+use crate::finding::{Confidence, Severity};
+
+/// Longest rule file, in bytes.
+const FILE_LIMIT: u64 = 16 << 20;
+/// How many files may extend one another.
+const DEPTH_LIMIT: usize = 8;
+
+/// An allowlist and the rules it is for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetedAllowlist {
+    /// Ids of the rules; all rules if there is none.
+    pub rules: Vec<Arc<str>>,
+    /// What is not a finding.
+    pub allowlist: Allowlist,
+}
+
+impl RuleSet {
+    /// The rules of the files `paths`, each of which extends the ones before it. The built-in
+    /// rules belong to them where a file says `useDefault = true`, or is called `.straykey.toml`
+    /// and does not say otherwise.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, is not TOML, holds an unknown key or a value that cannot be
+    /// used, names a rule that does not exist, or extends itself.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, RuleError> {
+        let mut set = None;
+        for path in paths {
+            set = Some(load_file(path, &mut Vec::new(), set)?);
+        }
+        let set = match set {
+            Some(set) => set,
+            None => Self::empty()?,
+        };
+        set.check_required(paths.last().map(PathBuf::as_path))?;
+        Ok(set)
+    }
+
+    /// The rules that the text of one file gives. `name` stands for the file in errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`RuleSet::load`].
+    pub fn from_text(name: &str, text: &str) -> Result<Self, RuleError> {
+        let set = build(
+            Text { file: name, text },
+            Path::new("."),
+            &mut Vec::new(),
+            None,
+        )?;
+        set.check_required(Some(Path::new(name)))?;
+        Ok(set)
+    }
+
+    fn check_required(&self, path: Option<&Path>) -> Result<(), RuleError> {
+        for rule in &self.rules {
+            let pattern = rule.pattern.iter();
+            for required in pattern.flat_map(|pattern| &pattern.required) {
+                if self.rule(&required.id).is_none() {
+                    return Err(RuleError::Form {
+                        file: path.unwrap_or(Path::new("")).display().to_string(),
+                        message: format!(
+                            "rule {} requires {}, which is no rule",
+                            rule.id, required.id
+                        ),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rules of the library; read once a process.
+pub(super) fn library_rules() -> Result<&'static [Rule], RuleError> {
+    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
+    if let Some(rules) = RULES.get() {
+        return Ok(rules);
+    }
+    let rules = read_library()?;
+    Ok(RULES.get_or_init(|| rules))
+}
+
+fn read_library() -> Result<Vec<Rule>, RuleError> {
+    let mut rules = Vec::new();
+    for &(name, text) in library::FILES {
+        let text = Text { file: name, text };
+        for rule in file::read(text.file, text.text)?.rules {
+            rules.push(new_rule(text, rule, true)?);
+        }
+    }
+    Ok(rules)
+}
+
+fn load_file(
+    path: &Path,
+    chain: &mut Vec<PathBuf>,
+    base: Option<RuleSet>,
+) -> Result<RuleSet, RuleError> {
+    let name = path.display().to_string();
+    let unreadable = |error: std::io::Error| RuleError::Form {
+        file: name.clone(),
+        message: error.to_string(),
+    };
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    if length > FILE_LIMIT {
+        return Err(RuleError::Form {
+            file: name,
+            message: format!("longer than {FILE_LIMIT} bytes"),
+        });
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    chain.push(path.canonicalize().map_err(unreadable)?);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let set = build(
+        Text {
+            file: &name,
+            text: &text,
+        },
+        folder,
+        chain,
+        base,
+    );
+    chain.pop();
+    set
+}
+
+fn build(
+    text: Text<'_>,
+    folder: &Path,
+    chain: &mut Vec<PathBuf>,
+    base: Option<RuleSet>,
+) -> Result<RuleSet, RuleError> {
+    let file = file::read(text.file, text.text)?;
+    // Our own file adds to the built-in rules; any other replaces them, as gitleaks has it.
+    let own = Path::new(text.file).file_name() == Some(".straykey.toml".as_ref());
+    let use_default = file.extend.use_default.unwrap_or(own && base.is_none());
+    let mut set = match (&file.extend.path, use_default) {
+        (Some((path, at)), _) => {
+            let path = extended(text, folder, path, *at, chain)?;
+            load_file(&path, chain, base)?
+        }
+        (None, true) => RuleSet::builtin(),
+        (None, false) => match base {
+            Some(base) => base,
+            None => RuleSet::empty()?,
+        },
+    };
+    set.extend_with(text, file)?;
+    Ok(set)
+}
+
+/// The file that `[extend] path` names: beside the file that says so, or else in the working
+/// directory, where gitleaks looks.
+fn extended(
+    text: Text<'_>,
+    folder: &Path,
+    path: &str,
+    at: usize,
+    chain: &[PathBuf],
+) -> Result<PathBuf, RuleError> {
+    let beside = folder.join(path);
+    let path = if beside.exists() {
+        beside
+    } else {
+        PathBuf::from(path)
+    };
+    let real = path
+        .canonicalize()
+        .map_err(|error| text.error(at, "path", format!("{}: {error}", path.display())))?;
+    if chain.contains(&real) {
+        return Err(text.error(at, "path", "the file extends itself"));
+    }
+    if chain.len() >= DEPTH_LIMIT {
+        let message = format!("more than {DEPTH_LIMIT} files extend one another");
+        return Err(text.error(at, "path", message));
+    }
+    Ok(path)
+}
+
+impl RuleSet {
+    /// Positions of the rules that `id` names, by id or by alias.
+    fn named(&self, id: &str) -> Vec<usize> {
+        let is = |rule: &Rule| &*rule.id == id;
+        if let Some(at) = self.rules.iter().position(is) {
+            return vec![at];
+        }
+        let also = |rule: &Rule| {
+            rule.aliases.iter().any(|alias| alias == id)
+                || rule
+                    .pattern
+                    .as_ref()
+                    .is_some_and(|pattern| pattern.aliases.iter().any(|alias| alias == id))
+        };
+        (0..self.rules.len())
+            .filter(|&at| also(&self.rules[at]))
+            .collect()
+    }
+
+    /// Takes rules out; those of the AWS detector stay known, but off.
+    fn turn_off(&mut self, found: &[usize]) {
+        let mut at = 0;
+        self.rules.retain_mut(|rule| {
+            let off = found.contains(&at);
+            at += 1;
+            rule.enabled &= !off;
+            !off || rule.pattern.is_none()
+        });
+    }
+
+    fn extend_with(&mut self, text: Text<'_>, file: RuleFile) -> Result<(), RuleError> {
+        for (id, at) in &file.extend.disabled_rules {
+            let found = self.named(id);
+            if found.is_empty() && !WITHOUT_COUNTERPART.contains(&id.as_str()) {
+                return Err(text.error(*at, "disabledRules", format!("no rule {id}")));
+            }
+            self.turn_off(&found);
+        }
+        for rule in file.rules {
+            self.add(text, rule)?;
+        }
+        for entry in file.allowlists {
+            let mut rules = Vec::new();
+            for (id, at) in &entry.target_rules {
+                let found = self.named(id);
+                if found.is_empty() && !WITHOUT_COUNTERPART.contains(&id.as_str()) {
+                    return Err(text.error(*at, "targetRules", format!("no rule {id}")));
+                }
+                rules.extend(found.into_iter().map(|at| self.rules[at].id.clone()));
+            }
+            if rules.is_empty() && !entry.target_rules.is_empty() {
+                continue;
+            }
+            self.allowlists.push(TargetedAllowlist {
+                rules,
+                allowlist: entry.allowlist,
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds a rule of a file, or changes the ones that it names.
+    fn add(&mut self, text: Text<'_>, rule: FileRule) -> Result<(), RuleError> {
+        let found = self.named(&rule.id);
+        let new = rule.regex.is_some() || rule.path.is_some();
+        if found.is_empty() && !new && WITHOUT_COUNTERPART.contains(&&*rule.id) {
+            return Ok(());
+        }
+        let same_id = found.len() == 1 && self.rules[found[0]].id == rule.id;
+        let pattern = found.first().and_then(|&at| self.rules[at].pattern.clone());
+        match (new, same_id, pattern) {
+            // Another expression under the name of rules that are ours: it takes their place.
+            (true, false, _) | (true, true, None) => {
+                self.turn_off(&found);
+                self.rules.push(new_rule(text, rule, false)?);
+            }
+            (true, true, Some(pattern)) => {
+                let merged = merge(text, &self.rules[found[0]], &pattern, &rule)?;
+                self.rules[found[0]] = merged;
+            }
+            (false, _, _) if found.is_empty() => {
+                let message = format!("rule {} has neither regex nor path", rule.id);
+                return Err(text.error(rule.at, "regex", message));
+            }
+            (false, _, _) => self.change(text, &found, &rule)?,
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        text: Text<'_>,
+        found: &[usize],
+        rule: &FileRule,
+    ) -> Result<(), RuleError> {
+        let ids: Vec<Arc<str>> = found.iter().map(|&at| self.rules[at].id.clone()).collect();
+        for &at in found {
+            match self.rules[at].pattern.clone() {
+                Some(pattern) => {
+                    self.rules[at] = merge(text, &self.rules[at], &pattern, rule)?;
+                }
+                None => self
+                    .allowlists
+                    .extend(rule.allowlists.iter().map(|allowlist| TargetedAllowlist {
+                        rules: ids.clone(),
+                        allowlist: allowlist.clone(),
+                    })),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A rule of its own.
+fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleError> {
+    check_group(
+        text,
+        &rule,
+        rule.regex.as_ref().map_or(0, |regex| regex.groups),
+    )?;
+    let severity = rule.severity.unwrap_or(Severity::High);
+    let description = rule.description.unwrap_or_else(|| rule.id.to_string());
+    let confidence = rule.confidence.unwrap_or(Confidence::Medium);
+    Ok(Rule {
+        id: rule.id,
+        description: description.into(),
+        detector: DetectorKind::Pattern,
+        severity,
+        confidence,
+        source: rule.source.unwrap_or_default(),
+        enabled: !builtin || confidence > Confidence::Low,
+        aliases: Vec::new(),
+        test: Arc::new(rule.test),
+        pattern: Some(Arc::new(Pattern {
+            regex: rule.regex.map(|regex| regex.text),
+            path: rule.path.map(|path| path.text),
+            secret_group: rule.secret_group.map_or(0, |(group, _)| group),
+            entropy: rule.entropy.filter(|&entropy| entropy > 0.0),
+            keywords: rule.keywords,
+            tags: rule.tags,
+            allowlists: rule.allowlists,
+            required: rule
+                .required
+                .into_iter()
+                .map(|(required, _)| required)
+                .collect(),
+            skip_report: rule.skip_report,
+            checksum: rule.checksum,
+            structure: rule.structure,
+            refuse_placeholders: rule.placeholders.unwrap_or(builtin),
+            aliases: rule.aliases,
+            builtin,
+        })),
+    })
+}
+
+/// `rule` laid over a rule of the same name, as gitleaks does it: what is given replaces,
+/// allowlists, keywords and tags are added.
+fn merge(
+    text: Text<'_>,
+    known: &Rule,
+    pattern: &Pattern,
+    rule: &FileRule,
+) -> Result<Rule, RuleError> {
+    let mut merged = known.clone();
+    let mut changed = pattern.clone();
+    if let Some(description) = &rule.description {
+        merged.description = description.as_str().into();
+    }
+    merged.severity = rule.severity.unwrap_or(known.severity);
+    merged.confidence = rule.confidence.unwrap_or(known.confidence);
+    merged.enabled = true;
+    if let Some(regex) = &rule.regex {
+        check_group(text, rule, regex.groups)?;
+        changed.regex = Some(regex.text.clone());
+        changed.builtin = false;
+        changed.refuse_placeholders = false;
+        changed.structure = None;
+        changed.checksum = None;
+    }
+    if let Some(path) = &rule.path {
+        changed.path = Some(path.text.clone());
+    }
+    if let Some((group, _)) = rule.secret_group.filter(|(group, _)| *group > 0) {
+        changed.secret_group = group;
+    }
+    changed.entropy = rule
+        .entropy
+        .filter(|&entropy| entropy > 0.0)
+        .or(changed.entropy);
+    changed.checksum = rule.checksum.or(changed.checksum);
+    changed.structure = rule.structure.or(changed.structure);
+    changed.refuse_placeholders = rule.placeholders.unwrap_or(changed.refuse_placeholders);
+    changed.skip_report |= rule.skip_report;
+    changed.keywords.extend(rule.keywords.iter().cloned());
+    changed.tags.extend(rule.tags.iter().cloned());
+    changed.allowlists.extend(rule.allowlists.iter().cloned());
+    changed
+        .required
+        .extend(rule.required.iter().map(|(required, _)| required.clone()));
+    merged.pattern = Some(Arc::new(changed));
+    Ok(merged)
+}
+
+fn check_group(text: Text<'_>, rule: &FileRule, groups: usize) -> Result<(), RuleError> {
+    match rule.secret_group {
+        Some((group, at)) if group > groups => {
+            Err(text.error(at, "secretGroup", format!("the regex has {groups} groups")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn error(text: &str) -> String {
+        RuleSet::from_text("t.toml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_replaces_the_built_in_rules_unless_it_extends_them() {
+        let own = "[[rules]]\nid='own'\nregex='x'\n";
+        let set = RuleSet::from_text("t", own).unwrap();
+        let on: Vec<&str> = set.enabled().map(|rule| &*rule.id).collect();
+        assert_eq!(on, ["own"]);
+        let both = format!("{own}[extend]\nuseDefault=true\ndisabledRules=['stripe-access-token']");
+        let set = RuleSet::from_text("t", &both).unwrap();
+        assert!(set.enabled().any(|rule| &*rule.id == "github-pat"));
+        assert!(set.enabled().any(|rule| &*rule.id == "aws-access-key-pair"));
+        assert!(!set.enabled().any(|rule| &*rule.id == "stripe-secret-key"));
+    }
+
+    #[test]
+    fn a_rule_without_a_regex_changes_the_one_it_names() {
+        let text = "[extend]\nuseDefault=true\n[[rules]]\nid='github-pat'\n\
+                    [[rules.allowlists]]\npaths=['docs/']\n[[rules]]\nid='generic-api-key'\nentropy=4.5";
+        let set = RuleSet::from_text("t", text).unwrap();
+        let pattern = |id| set.rule(id).and_then(|rule| rule.pattern.clone()).unwrap();
+        assert_eq!(pattern("github-pat").allowlists.len(), 1);
+        assert_eq!(pattern("generic-api-key").entropy, Some(4.5));
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named_with_its_place() {
+        for (text, expected) in [
+            (
+                "[extend]\nuseDefault=true\ndisabledRules=['jwt','nope']",
+                "t.toml:3:22: disabledRules: no rule nope",
+            ),
+            (
+                "[[rules]]\nid='a'\nregex='(a)'\nsecretGroup=2",
+                "t.toml:4:13: secretGroup: the regex has 1 groups",
+            ),
+            (
+                "[[rules]]\nid='a'",
+                "t.toml:1:1: regex: rule a has neither regex nor path",
+            ),
+            (
+                "[[rules]]\nid='a'\nregex='a'\n[[rules.required]]\nid='b'",
+                "t.toml: rule a requires b, which is no rule",
+            ),
+            (
+                "[[allowlists]]\ntargetRules=['b']\npaths=['x']",
+                "t.toml:2:14: targetRules: no rule b",
+            ),
+            (
+                "[extend]\npath='nowhere.toml'",
+                "t.toml:2:6: path: nowhere.toml: ",
+            ),
+        ] {
+            let message = error(text);
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn files_may_extend_each_other_but_not_in_a_circle() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = write(folder.path(), "base.toml", "[[rules]]\nid='b'\nregex='b'");
+        let team = write(
+            folder.path(),
+            "team.toml",
+            "[extend]\npath='base.toml'\n[[rules]]\nid='t'\nregex='t'",
+        );
+        let set = RuleSet::load(std::slice::from_ref(&team)).unwrap();
+        assert_eq!(set.enabled().count(), 2);
+        assert_eq!(
+            RuleSet::load(&[base.clone(), team])
+                .unwrap()
+                .enabled()
+                .count(),
+            2
+        );
+        std::fs::write(&base, "[extend]\npath='team.toml'").unwrap();
+        let error = RuleSet::load(&[base]).unwrap_err().to_string();
+        assert!(error.contains("path: the file extends itself"), "{error}");
+    }
+}
