@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::inflate::Inflater;
 use super::pack::{check_size, resize};
-use super::{Kind, ObjectError, ObjectId};
+use super::{HashKind, Kind, ObjectError, ObjectId};
 
 /// The file of `id` below an object directory.
 pub(super) fn path(objects: &Path, id: &ObjectId) -> PathBuf {
@@ -21,6 +21,17 @@ const LONGEST_HEADER: usize = 32;
 pub(super) fn read(
     file: &Path,
     limit: u64,
+    inflater: &mut Inflater,
+    output: &mut Vec<u8>,
+) -> Result<Option<Kind>, ObjectError> {
+    read_if(file, limit, |_| true, inflater, output)
+}
+
+/// As [`read`], but gives only the kind, and leaves `output` empty, where `wants` says no to it.
+pub(super) fn read_if(
+    file: &Path,
+    limit: u64,
+    wants: impl Fn(Kind) -> bool,
     inflater: &mut Inflater,
     output: &mut Vec<u8>,
 ) -> Result<Option<Kind>, ObjectError> {
@@ -47,12 +58,32 @@ pub(super) fn read(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    decode(&bytes, limit, inflater, output).map(Some)
+    decode(&bytes, limit, wants, inflater, output).map(Some)
+}
+
+/// Ids of the loose objects below an object directory, in the order of the listing. Other files
+/// that git leaves there (`tmp_obj_…`) are none.
+pub(super) fn list(objects: &Path, hash: HashKind) -> Vec<ObjectId> {
+    let mut ids = Vec::new();
+    for first in 0..=255_u8 {
+        let first = format!("{first:02x}");
+        let Ok(entries) = fs::read_dir(objects.join(&first)) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let digits = format!("{first}{}", name.to_string_lossy());
+            let id = ObjectId::from_hex(digits.as_bytes());
+            ids.extend(id.filter(|id| id.hash() == hash));
+        }
+    }
+    ids
 }
 
 fn decode(
     bytes: &[u8],
     limit: u64,
+    wants: impl Fn(Kind) -> bool,
     inflater: &mut Inflater,
     output: &mut Vec<u8>,
 ) -> Result<Kind, ObjectError> {
@@ -60,6 +91,10 @@ fn decode(
     inflater.start();
     let got = inflater.some(bytes, &mut head)?;
     let (kind, size, length) = header(&head[..got])?;
+    if !wants(kind) {
+        output.clear();
+        return Ok(kind);
+    }
     check_size(size, bytes.len(), limit)?;
     let size = size as usize;
     let first = &head[length..got];

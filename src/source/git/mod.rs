@@ -4,6 +4,7 @@
 //! size that a file declares. Facts from git's own `gitformat-pack(5)`, `gitformat-commit-graph(5)`,
 //! `gitrepository-layout(5)` and `git(1)`.
 
+mod buffer;
 mod bytes;
 pub mod commit;
 mod config;
@@ -15,8 +16,11 @@ mod mapped;
 mod multi_index;
 pub mod object_id;
 pub mod object_store;
+pub mod object_walk;
 mod pack;
 mod pack_index;
+mod pack_plan;
+pub mod pack_walk;
 pub mod refs;
 pub mod repository;
 pub mod tag;
@@ -26,6 +30,8 @@ pub use commit::Commit;
 pub use error::ObjectError;
 pub use object_id::{HashKind, ObjectId};
 pub use object_store::{NotRead, ObjectStore};
+pub use object_walk::Selection;
+pub use pack_walk::{LargeBlob, ObjectRef, Visit};
 pub use refs::{Reference, Refs};
 pub use repository::{Repository, RepositoryError};
 pub use tag::Tag;

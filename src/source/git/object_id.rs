@@ -39,6 +39,12 @@ pub struct ObjectId {
 }
 
 impl ObjectId {
+    /// git's word for "no object", as a SHA-1 id.
+    pub const NULL: Self = Self {
+        bytes: [0; 32],
+        hash: HashKind::Sha1,
+    };
+
     /// From 20 or 32 raw bytes.
     #[must_use]
     pub fn from_bytes(raw: &[u8]) -> Option<Self> {

@@ -20,9 +20,9 @@ pub struct NotRead {
     pub reason: String,
 }
 
-/// Largest object that is read whole, in bytes: git itself refuses to make deltas of files over
-/// 512 MiB (`core.bigFileThreshold`).
-pub const DEFAULT_LIMIT: u64 = 1 << 30;
+/// Largest object that is read whole, in bytes: git itself makes no deltas of files over 512 MiB
+/// (`core.bigFileThreshold`), and what is no delta can be read as a stream.
+pub const DEFAULT_LIMIT: u64 = 512 << 20;
 
 /// More object directories than this are a loop that no path comparison has caught.
 const MOST_DIRECTORIES: usize = 1000;
@@ -138,7 +138,7 @@ impl ObjectStore {
     #[must_use]
     pub fn contains(&self, id: &ObjectId) -> bool {
         let set = self.pack_set();
-        set.places(id).next().is_some()
+        set.contains(id)
             || self
                 .directories
                 .iter()
@@ -185,6 +185,11 @@ impl ObjectStore {
     pub(super) fn pack_set(&self) -> Arc<PackSet> {
         let set = self.packs.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&set)
+    }
+
+    /// Whether a directory of packs has changed since `set` was listed.
+    pub(super) fn is_stale(&self, set: &PackSet) -> bool {
+        set.is_stale(&self.directories)
     }
 
     /// Lists the packs again.
@@ -258,6 +263,16 @@ impl PackSet {
     fn is_stale(&self, directories: &[PathBuf]) -> bool {
         let now = directories.iter().map(|path| pack_time(path));
         !now.eq(self.changed.iter().copied())
+    }
+
+    /// Whether `id` stands in one of the packs.
+    pub(super) fn contains(&self, id: &ObjectId) -> bool {
+        self.places(id).next().is_some()
+    }
+
+    /// Whether the pack at `path` is one of them.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.packs.iter().any(|pack| pack.path == path)
     }
 
     /// Every place in a pack where `id` stands.

@@ -70,6 +70,12 @@ impl Pack {
         })
     }
 
+    /// File name without its ending.
+    pub(super) fn name(&self) -> String {
+        let name = self.path.file_stem().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// The bytes of the entries: the file without the checksum at its end.
     pub(super) fn end(&self) -> usize {
         self.data.len().saturating_sub(self.hash.length())
@@ -167,6 +173,7 @@ impl Pack {
             self.inflate(entry, limit, inflater, delta)?;
             let sizes = delta::sizes(delta)?;
             check_limit(sizes.result, limit)?;
+            delta::check(output, delta, sizes)?;
             resize(other, sizes.result as usize);
             delta::apply(output, delta, sizes, other)?;
             std::mem::swap(output, other);

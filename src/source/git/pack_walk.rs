@@ -1,0 +1,369 @@
+//! Every object of a pack, each decoded once.
+//!
+//! Reading objects one by one through an index applies a chain of deltas for each of them. Here
+//! the chains are walked from their bases down: a base is inflated once, its children are made
+//! from it while it is in memory, and it is let go with the last of them. Kinds are known from
+//! the headers ([`Plan`]), so that nothing of an unwanted kind is inflated.
+//!
+//! Memory: of the children the heaviest comes last and takes its base's place, so a thread holds
+//! at most as many bases as the logarithm of a delta tree's size. Threads take runs of roots, in
+//! the pack's order.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::buffer::{Buffer, Pool};
+use super::delta;
+use super::inflate::Inflater;
+use super::pack::{Entry, Pack, check_size};
+use super::pack_plan::Plan;
+use super::{Kind, NotRead, ObjectError, ObjectId};
+
+/// One object, shown to a visitor.
+#[derive(Debug)]
+pub struct ObjectRef<'o> {
+    /// What it is.
+    pub kind: Kind,
+    /// Its content.
+    pub bytes: &'o [u8],
+    /// For an object that was made from another one that was shown before, or is known already:
+    /// what is new in it, as sorted ranges of `bytes`. An empty range is a seam: bytes on both
+    /// sides of it came from the base, where something else stood between them. `None` where
+    /// everything is new.
+    pub changed: Option<&'o [Range<usize>]>,
+    pub(super) name: Name<'o>,
+}
+
+/// Where an object's id is to be had.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Name<'o> {
+    Id(ObjectId),
+    InPack(&'o Pack, usize),
+}
+
+impl Name<'_> {
+    pub(super) fn id(&self) -> ObjectId {
+        match self {
+            Self::Id(id) => *id,
+            // A plan holds positions below the index's count only.
+            Self::InPack(pack, position) => pack.index.id(*position).unwrap_or(ObjectId::NULL),
+        }
+    }
+}
+
+impl ObjectRef<'_> {
+    /// Its id, looked up only when asked for: most objects hold nothing of interest.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        self.name.id()
+    }
+}
+
+/// A blob too large to be held, to be read as a stream.
+#[derive(Debug)]
+pub struct LargeBlob<'o> {
+    /// Its size in bytes.
+    pub size: u64,
+    name: Name<'o>,
+    input: &'o [u8],
+    read: u64,
+    inflater: &'o mut Inflater,
+}
+
+impl<'o> LargeBlob<'o> {
+    pub(super) fn new(
+        name: Name<'o>,
+        size: u64,
+        input: &'o [u8],
+        inflater: &'o mut Inflater,
+    ) -> Self {
+        inflater.start();
+        Self {
+            size,
+            name,
+            input,
+            read: 0,
+            inflater,
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        self.name.id()
+    }
+
+    /// Reads the next bytes; 0 at the end.
+    ///
+    /// # Errors
+    /// Where the data is damaged.
+    pub fn read(&mut self, output: &mut [u8]) -> Result<usize, ObjectError> {
+        let left = usize::try_from(self.size - self.read).unwrap_or(usize::MAX);
+        let room = output.len().min(left);
+        if room == 0 {
+            return Ok(0);
+        }
+        let got = self.inflater.some(self.input, &mut output[..room])?;
+        self.read += got as u64;
+        if got < room {
+            return Err(ObjectError::Corrupt("less data than the header says"));
+        }
+        if self.read == self.size {
+            let size = self.size as usize;
+            self.inflater.finish(self.input, size, size)?;
+        }
+        Ok(got)
+    }
+}
+
+/// Sees objects; from several threads at once.
+pub trait Visit: Sync {
+    /// One object.
+    fn object(&self, object: &ObjectRef<'_>);
+
+    /// A blob of more than [`LARGE`] bytes that is not stored as a delta.
+    ///
+    /// # Errors
+    /// What reading it gave.
+    fn large(&self, blob: &mut LargeBlob<'_>) -> Result<(), ObjectError>;
+
+    /// Something could not be read.
+    fn not_read(&self, what: NotRead);
+
+    /// Whether to stop early; looked at between objects.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// Whole blobs of more bytes than this are shown as streams, so that memory stays bounded.
+pub const LARGE: u64 = 16 << 20;
+
+/// An object of a pack that could not be read.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) id: ObjectId,
+    pub(super) reason: Arc<str>,
+}
+
+/// Shows every object that `plan` names. Returns those that could not be read.
+pub(super) fn walk(pack: &Pack, plan: &Plan, limit: u64, visit: &dyn Visit) -> Vec<Failed> {
+    let failed = Mutex::new(Vec::new());
+    let workers = Mutex::new(Vec::<Worker>::new());
+    // Runs are short: one run may hold a tree of thousands of deltas.
+    plan.roots.par_chunks(32).for_each(|roots| {
+        let mut worker = lock(&workers).pop().unwrap_or_default();
+        let mut walker = Walker {
+            pack,
+            plan,
+            limit,
+            visit,
+            worker: &mut worker,
+            failed: Vec::new(),
+        };
+        for &root in roots {
+            if visit.stopped() {
+                break;
+            }
+            walker.tree(root);
+        }
+        let mut more = walker.failed;
+        if !more.is_empty() {
+            lock(&failed).append(&mut more);
+        }
+        lock(&workers).push(worker);
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a thread keeps between delta trees.
+#[derive(Debug, Default)]
+struct Worker {
+    inflater: Inflater,
+    pool: Pool,
+    delta: Buffer,
+    changed: Vec<Range<usize>>,
+    children: Vec<u32>,
+}
+
+/// Live bases of one thread may take this much more than one object of the largest size; a tree
+/// that needs more is an attack, and what is below is left to be read one by one.
+const BASES_BUDGET: u64 = 64 << 20;
+
+struct Walker<'w> {
+    pack: &'w Pack,
+    plan: &'w Plan,
+    limit: u64,
+    visit: &'w dyn Visit,
+    worker: &'w mut Worker,
+    failed: Vec<Failed>,
+}
+
+/// A base in memory, and where its children that are still to be made begin in the list.
+struct Base {
+    content: Buffer,
+    children: usize,
+}
+
+impl<'w> Walker<'w> {
+    fn tree(&mut self, root: u32) {
+        match self.root(root) {
+            Ok(Some(content)) => self.descend(root, content),
+            Ok(None) => {}
+            Err(error) => self.fail(root, &error),
+        }
+    }
+
+    /// Reads and shows a whole entry. `None` where nothing is left to do with it.
+    fn root(&mut self, root: u32) -> Result<Option<Buffer>, ObjectError> {
+        let (entry, input) = self.entry(root)?;
+        let kind = self.plan.kind(root);
+        let alone = self.plan.weight(root) == 1 && self.plan.is_shown(root);
+        if alone && kind == Kind::Blob && entry.size > LARGE {
+            check_size(entry.size, input.len(), u64::MAX)?;
+            let name = self.name(root);
+            let inflater = &mut self.worker.inflater;
+            let mut blob = LargeBlob::new(name, entry.size, input, inflater);
+            self.visit.large(&mut blob)?;
+            return Ok(None);
+        }
+        check_size(entry.size, input.len(), self.limit)?;
+        let mut content = self.worker.pool.take();
+        content.set_length(entry.size as usize);
+        if let Err(error) = self.worker.inflater.exact(input, &mut content) {
+            self.worker.pool.give(content);
+            return Err(error);
+        }
+        self.show(root, &content, false);
+        Ok(Some(content))
+    }
+
+    /// Makes and shows everything below `root`.
+    fn descend(&mut self, root: u32, content: Buffer) {
+        let mut bases = Vec::new();
+        self.push(&mut bases, root, content);
+        while let Some(base) = bases.last() {
+            if self.visit.stopped() {
+                break;
+            }
+            let Some(child) = self.next_child(base.children) else {
+                self.pop(&mut bases);
+                continue;
+            };
+            let made = self.child(child, &base.content);
+            if self.worker.children.len() == base.children {
+                // The last child has been made: its base is not needed below it.
+                self.pop(&mut bases);
+            }
+            match made {
+                Ok(content) => self.push(&mut bases, child, content),
+                Err(error) => self.fail(child, &error),
+            }
+        }
+        self.worker.children.clear();
+    }
+
+    fn next_child(&mut self, from: usize) -> Option<u32> {
+        let list = &mut self.worker.children;
+        if list.len() > from { list.pop() } else { None }
+    }
+
+    fn push(&mut self, bases: &mut Vec<Base>, entry: u32, content: Buffer) {
+        let live: u64 = bases.iter().map(|base| base.content.len() as u64).sum();
+        if live > self.limit.saturating_add(BASES_BUDGET) {
+            return self.fail_below(entry);
+        }
+        let children = self.worker.children.len();
+        self.plan.push_children(entry, &mut self.worker.children);
+        if self.worker.children.len() == children {
+            self.worker.pool.give(content);
+        } else {
+            bases.push(Base { content, children });
+        }
+    }
+
+    fn pop(&mut self, bases: &mut Vec<Base>) {
+        if let Some(base) = bases.pop() {
+            self.worker.pool.give(base.content);
+        }
+    }
+
+    /// Makes and shows one object out of its base.
+    fn child(&mut self, child: u32, base: &[u8]) -> Result<Buffer, ObjectError> {
+        let (entry, input) = self.entry(child)?;
+        check_size(entry.size, input.len(), self.limit)?;
+        let worker = &mut *self.worker;
+        worker.delta.set_length(entry.size as usize);
+        worker.inflater.exact(input, &mut worker.delta)?;
+        let sizes = delta::sizes(&worker.delta)?;
+        if sizes.result > self.limit {
+            return Err(ObjectError::TooLarge {
+                size: sizes.result,
+                limit: self.limit,
+            });
+        }
+        delta::check(base, &worker.delta, sizes)?;
+        let mut content = worker.pool.take();
+        content.set_length(sizes.result as usize);
+        let (delta, changed) = (&worker.delta, &mut worker.changed);
+        match delta::apply_changed(base, delta, sizes, &mut content, changed) {
+            Ok(()) => {
+                self.show(child, &content, true);
+                Ok(content)
+            }
+            Err(error) => {
+                worker.pool.give(content);
+                Err(error)
+            }
+        }
+    }
+
+    fn show(&self, entry: u32, bytes: &[u8], made: bool) {
+        if self.plan.is_shown(entry) {
+            self.visit.object(&ObjectRef {
+                kind: self.plan.kind(entry),
+                bytes,
+                changed: made.then_some(&self.worker.changed[..]),
+                name: self.name(entry),
+            });
+        }
+    }
+
+    fn name(&self, entry: u32) -> Name<'w> {
+        Name::InPack(self.pack, self.plan.position(entry))
+    }
+
+    /// Header and compressed data of an entry.
+    fn entry(&self, entry: u32) -> Result<(Entry, &'w [u8]), ObjectError> {
+        let (start, end) = self.plan.extent(entry);
+        let header = self.pack.entry(start)?;
+        let input = self.pack.data.get(header.data..end as usize);
+        let input = input.ok_or(ObjectError::Corrupt("pack entry is cut short"))?;
+        Ok((header, input))
+    }
+
+    fn fail(&mut self, entry: u32, error: &ObjectError) {
+        let reason: Arc<str> = error.to_string().into();
+        for entry in self.plan.shown_below(entry) {
+            self.failed.push(Failed {
+                id: self.name(entry).id(),
+                reason: Arc::clone(&reason),
+            });
+        }
+    }
+
+    /// Gives up on what is made from `entry`, which itself has been shown.
+    fn fail_below(&mut self, entry: u32) {
+        let mut children = Vec::new();
+        self.plan.push_children(entry, &mut children);
+        for child in children {
+            self.fail(child, &ObjectError::Corrupt("bases too large to be held"));
+        }
+    }
+}
