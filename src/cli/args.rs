@@ -89,7 +89,12 @@ pub(crate) struct ScanArguments {
     ///
     /// Without it there is no limit: large files are read in windows. Units are powers of 1024.
     /// What is left out this way is counted, and does not make the scan incomplete.
-    #[arg(long, value_name = "SIZE", help_heading = "Input")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help_heading = "Input",
+        hide_short_help = true
+    )]
     pub(crate) max_file_size: Option<Size>,
 
     /// Rule files, in straykey's or gitleaks' format; repeatable
@@ -101,7 +106,12 @@ pub(crate) struct ScanArguments {
     pub(crate) config: Vec<PathBuf>,
 
     /// Look for no rule files in the scanned directory
-    #[arg(long, conflicts_with = "config", help_heading = "Rules")]
+    #[arg(
+        long,
+        conflicts_with = "config",
+        help_heading = "Rules",
+        hide_short_help = true
+    )]
     pub(crate) no_config: bool,
 
     /// Least confidence of the built-in rules that are used [default: medium]
@@ -112,7 +122,13 @@ pub(crate) struct ScanArguments {
     pub(crate) confidence: Option<Level>,
 
     /// Threads to use [default: one a processor]
-    #[arg(short = 'j', long, value_name = "N", help_heading = "Input")]
+    #[arg(
+        short = 'j',
+        long,
+        value_name = "N",
+        help_heading = "Input",
+        hide_short_help = true
+    )]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Write FORMAT (see --help) to standard output or to a file; repeatable
@@ -139,7 +155,7 @@ pub(crate) struct ScanArguments {
     pub(crate) verify: VerifyArguments,
 
     /// List what was not scanned, and why
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub(crate) show_skipped: bool,
 
     /// Print nothing but errors and what -o asks for
@@ -163,7 +179,7 @@ pub(crate) struct ScanArguments {
 #[derive(Debug, Default, Args)]
 pub(crate) struct LookArguments {
     /// Mask access key IDs and account IDs (secrets always are)
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub(crate) mask_ids: bool,
 
     /// Colours: auto, always, never
@@ -173,7 +189,8 @@ pub(crate) struct LookArguments {
         default_value = "auto",
         hide_possible_values = true,
         hide_default_value = true,
-        help_heading = "Output"
+        help_heading = "Output",
+        hide_short_help = true
     )]
     pub(crate) color: Color,
 }

@@ -99,7 +99,7 @@ fn write_case(
         out,
         "      <failure message=\"{message}\" type=\"{severity}\">"
     )?;
-    writeln!(out, "{path}:{line}:{column}")?;
+    writeln!(out, "at {path}:{line}:{column}")?;
     for (number, text) in excerpt::lines(place) {
         writeln!(out, "{number} | {}", markup::escape(&text))?;
     }

@@ -52,7 +52,7 @@ pub(super) fn pair() -> Finding {
             secret: Some(Secret::new(SECRET.as_bytes())),
             ..Credential::default()
         },
-        verdict: crate::verdict::Verdict::default(),
+        verdict: Verdict::default(),
         occurrences: vec![Occurrence {
             origin: Origin::File("app/settings.py".into()),
             parts: vec![

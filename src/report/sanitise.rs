@@ -31,7 +31,7 @@ fn without_commands(text: &str) -> String {
     let mut pieces = text.split("##");
     let mut shown = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let word = piece.trim_start_matches(|it: char| it.is_ascii_alphanumeric());
+        let word = piece.trim_start_matches(|it: char| it == '#' || it.is_ascii_alphanumeric());
         let (word, rest) = piece.split_at(piece.len() - word.len());
         let escape = if rest.starts_with('[') { "\\" } else { "" };
         shown.extend(["##", word, escape, rest]);

@@ -267,5 +267,4 @@ mod tests {
                 .all(|rule| rule.test.matching.len() >= 3 && rule.test.not_matching.len() >= 3)
         );
     }
-
 }

@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn partitions_are_hinted_at_or_chosen() {
         let mut findings = [long_term("A", "one"), long_term("B", "two")];
-        findings[1].credential.partition_hints = [Partition::AwsUsGov, Partition::AwsCn].into();
+        findings[1].credential.partition_hints = [AwsUsGov, AwsCn].into();
         let partitions = |scope: &Scope| {
             let plan = Plan::new(&findings, scope);
             plan.groups

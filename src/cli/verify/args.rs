@@ -19,7 +19,7 @@ pub(crate) struct VerifyArguments {
     pub(crate) verify: bool,
 
     /// Print which calls --verify would make, and make none
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) verify_dry_run: bool,
 
     /// Ask about canary tokens, too: that alerts whoever planted them

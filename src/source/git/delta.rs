@@ -202,10 +202,12 @@ mod tests {
         let base = b"0123456789";
         // copy 0..4, insert "ab", copy 4..10
         let (text, ranges) = changed(base, &[10, 12, 0x90, 4, 2, b'a', b'b', 0x91, 4, 6]);
-        assert_eq!((&text[..], ranges), (&b"0123ab456789"[..], vec![4..6]));
+        assert_eq!(text, b"0123ab456789");
+        assert!(ranges.iter().eq([&(4..6)]));
         // copy 0..4, copy 6..10: a deletion leaves a seam
         let (text, ranges) = changed(base, &[10, 8, 0x90, 4, 0x91, 6, 4]);
-        assert_eq!((&text[..], ranges), (&b"01236789"[..], vec![4..4]));
+        assert_eq!(text, b"01236789");
+        assert!(ranges.iter().eq([&(4..4)]));
         // two copies that adjoin in the base are one piece
         let (text, ranges) = changed(base, &[10, 10, 0x90, 4, 0x91, 4, 6]);
         assert_eq!((&text[..], ranges), (&base[..], vec![]));

@@ -231,9 +231,4 @@ impl Plan {
     pub(super) fn weight(&self, entry: u32) -> u32 {
         self.weights[entry as usize]
     }
-
-    /// Number of objects to be shown.
-    pub(super) fn total(&self) -> u64 {
-        self.shown.iter().filter(|&&shown| shown).count() as u64
-    }
 }
