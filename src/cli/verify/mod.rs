@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+#[cfg(feature = "verify")]
+use anyhow::Context;
+use anyhow::{Result, bail};
 use straykey::report::{Options, Report, mask};
 use straykey::scan::Progress;
 use straykey::verify::plan::{Plan, Scope};
