@@ -97,6 +97,13 @@ pub(crate) struct ScanArguments {
     )]
     pub(crate) max_file_size: Option<Size>,
 
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+/// Options that every command has that scans and reports: `scan`, `history`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct CommonArguments {
     /// Rule files, in straykey's or gitleaks' format; repeatable
     ///
     /// A file replaces the built-in rules, unless it says [extend] useDefault = true. Without

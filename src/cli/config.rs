@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use straykey::finding::Confidence;
 use straykey::rules::RuleSet;
 
-use super::plan::{Input, ScanPlan};
+use super::plan::CommonPlan;
 use super::say;
 
 /// File names that are looked for, in this order.
@@ -24,14 +24,14 @@ pub(crate) fn of_files(files: &[PathBuf]) -> Result<RuleSet> {
     Ok(rules.with_confidence(Confidence::Medium))
 }
 
-/// The rules of `plan`.
+/// The rules of `plan`, for a scan of `paths`.
 ///
 /// # Errors
 /// If a rule file cannot be used, leaves no rule on, or it is not clear which one is meant.
-pub(crate) fn rules(plan: &ScanPlan) -> Result<RuleSet> {
+pub(crate) fn rules(plan: &CommonPlan, paths: &[PathBuf]) -> Result<RuleSet> {
     let mut files = plan.rules.files.clone();
     if plan.rules.discover {
-        files.extend(discover(&plan.inputs)?);
+        files.extend(discover(paths)?);
     }
     if files.is_empty() {
         return Ok(RuleSet::builtin().with_confidence(plan.rules.confidence));
@@ -53,12 +53,8 @@ pub(crate) fn rules(plan: &ScanPlan) -> Result<RuleSet> {
 }
 
 /// The rule file of the scanned directory.
-fn discover(inputs: &[Input]) -> Result<Option<PathBuf>> {
-    let found: Vec<PathBuf> = inputs
-        .iter()
-        .filter_map(Input::path)
-        .filter_map(|path| in_directory(&path))
-        .collect();
+fn discover(paths: &[PathBuf]) -> Result<Option<PathBuf>> {
+    let found: Vec<PathBuf> = paths.iter().filter_map(|path| in_directory(path)).collect();
     match found.as_slice() {
         [] => Ok(None),
         [file] => Ok(Some(file.clone())),
@@ -84,7 +80,7 @@ mod tests {
     #[test]
     fn our_own_file_comes_first() {
         let folder = tempfile::tempdir().unwrap();
-        let path = || vec![Input::Path(folder.path().to_owned())];
+        let path = || vec![folder.path().to_owned()];
         assert_eq!(discover(&path()).unwrap(), None);
         for name in [".gitleaks.toml", ".straykey.toml"] {
             let file = folder.path().join(name);

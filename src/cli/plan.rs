@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use straykey::finding::{Confidence, Severity};
 use straykey::report::{Format, Options};
 
-use super::args::{Arguments, Color, FailOn, ScanArguments};
+use super::args::{Arguments, Color, CommonArguments, FailOn, ScanArguments};
 use super::verify::VerifyPlan;
 
 /// A scan of files, decided.
@@ -21,6 +21,13 @@ pub(crate) struct ScanPlan {
     pub(crate) no_ignore: bool,
     /// Size in bytes over which a file is left out.
     pub(crate) max_file_size: Option<u64>,
+    /// What is the same for every command that scans.
+    pub(crate) common: CommonPlan,
+}
+
+/// What every command that scans and reports is told, decided.
+#[derive(Debug)]
+pub(crate) struct CommonPlan {
     /// Number of threads; `None` for as many as there are processors.
     pub(crate) threads: Option<usize>,
     /// Which rules.
@@ -103,6 +110,21 @@ impl ScanPlan {
     /// # Errors
     /// If they contradict each other.
     pub(crate) fn new(arguments: ScanArguments, surroundings: Surroundings) -> Result<Self> {
+        Ok(Self {
+            inputs: inputs(&arguments.paths)?,
+            no_ignore: arguments.no_ignore,
+            max_file_size: arguments.max_file_size.map(|size| size.0),
+            common: CommonPlan::new(arguments.common, surroundings)?,
+        })
+    }
+}
+
+impl CommonPlan {
+    /// What `arguments` mean in `surroundings`.
+    ///
+    /// # Errors
+    /// If they contradict each other.
+    pub(crate) fn new(arguments: CommonArguments, surroundings: Surroundings) -> Result<Self> {
         let options = Options {
             fail_on: arguments
                 .fail_on
@@ -119,7 +141,6 @@ impl ScanPlan {
             bail!("--fail-on live needs --verify: without it no key is known to be live");
         }
         Ok(Self {
-            inputs: inputs(&arguments.paths)?,
             targets: targets(&arguments, surroundings)?,
             rules: Rules {
                 discover: arguments.config.is_empty() && !arguments.no_config,
@@ -128,8 +149,6 @@ impl ScanPlan {
                     .map_or(Confidence::Medium, Confidence::from),
                 files: arguments.config,
             },
-            no_ignore: arguments.no_ignore,
-            max_file_size: arguments.max_file_size.map(|size| size.0),
             threads: arguments.threads.map(Into::into),
             options,
             show_skipped: arguments.show_skipped,
@@ -159,7 +178,7 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
     Ok(paths.iter().map(input).collect())
 }
 
-fn targets(arguments: &ScanArguments, surroundings: Surroundings) -> Result<Vec<Target>> {
+fn targets(arguments: &CommonArguments, surroundings: Surroundings) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     for output in &arguments.output {
         let file = output.file.clone().filter(|file| !is_stdout(file));
@@ -238,13 +257,13 @@ mod tests {
         let plan = plan("").unwrap();
         assert_eq!(plan.inputs, [Input::Path(PathBuf::from("."))]);
         assert_eq!(
-            plan.targets,
+            plan.common.targets,
             [Target {
                 format: Format::Line,
                 file: None
             }]
         );
-        assert_eq!(plan.options, Options::default());
+        assert_eq!(plan.common.options, Options::default());
     }
 
     #[test]
@@ -254,19 +273,22 @@ mod tests {
             colour: true,
         };
         let plan = |line| plan_at(line, terminal).unwrap();
-        assert_eq!(plan("").targets[0].format, Format::Pretty);
-        assert!(plan("").options.colour && !plan("--color never").options.colour);
+        assert_eq!(plan("").common.targets[0].format, Format::Pretty);
+        assert!(plan("").common.options.colour && !plan("--color never").common.options.colour);
     }
 
     #[test]
     fn outputs_go_where_they_are_sent() {
-        let targets = |line| plan(line).unwrap().targets.len();
+        let targets = |line| plan(line).unwrap().common.targets.len();
         assert_eq!(targets("-o json"), 1);
         assert_eq!(targets("-o json=a"), 2);
         assert_eq!(targets("-o json=a --quiet"), 1);
         assert_eq!(targets("-o json=a -o jsonl --format line=b"), 3);
         assert_eq!(targets("--quiet"), 0);
-        assert_eq!(plan("-o json=/dev/stdout").unwrap().targets[0].file, None);
+        assert_eq!(
+            plan("-o json=/dev/stdout").unwrap().common.targets[0].file,
+            None
+        );
     }
 
     #[test]

@@ -14,38 +14,45 @@ use straykey::source::{Files, Sink, Source, Stdin};
 use super::args::ScanArguments;
 use super::exit::Exit;
 use super::interrupt::stop_on_interrupt;
-use super::plan::{Input, ScanPlan, Surroundings, Target};
+use super::plan::{CommonPlan, Input, ScanPlan, Surroundings, Target};
 use super::progress::Display;
 use super::{config, output, print, say};
 
 pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
     let plan = ScanPlan::new(arguments, Surroundings::here())?;
     let progress = Arc::new(Progress::default());
-    let mut report = scan(&plan, &progress)?;
+    let report = scan(&plan, &progress)?;
+    Ok(finish(&plan.common, report, &progress))
+}
+
+fn scan(plan: &ScanPlan, progress: &Arc<Progress>) -> Result<Report> {
+    set_threads(plan.common.threads)?;
+    let directories: Vec<PathBuf> = plan.inputs.iter().filter_map(Input::path).collect();
+    let detector = Detector::new(&config::rules(&plan.common, &directories)?);
+    stop_on_interrupt(progress);
+    let _display = Display::start(progress, plan.common.quiet);
+    Ok(scan::run(&Inputs::of(plan), &detector, progress))
+}
+
+/// What follows on every scan: verification where it was asked for, and the reports.
+pub(crate) fn finish(plan: &CommonPlan, mut report: Report, progress: &Arc<Progress>) -> Exit {
     let verified = match &plan.verify {
-        Some(verify) => verify.carry_out(&mut report, &plan.options, &progress, plan.quiet),
+        Some(verify) => verify.carry_out(&mut report, &plan.options, progress, plan.quiet),
         None => Ok(()),
     };
-    let exit = deliver(&plan, &report);
+    let exit = deliver(plan, &report);
     // What was found is reported even where it could not be verified.
-    Ok(match verified {
+    match verified {
         Ok(()) => exit,
         Err(error) => {
             say(&format!("error: {error:#}"));
             exit.and_failed()
         }
-    })
+    }
 }
 
-fn scan(plan: &ScanPlan, progress: &Arc<Progress>) -> Result<Report> {
-    set_threads(plan.threads)?;
-    let detector = Detector::new(&config::rules(plan)?);
-    stop_on_interrupt(progress);
-    let _display = Display::start(progress, plan.quiet);
-    Ok(scan::run(&Inputs::of(plan), &detector, progress))
-}
-
-fn set_threads(threads: Option<usize>) -> Result<()> {
+/// Starts so many threads; without a number, one a processor.
+pub(crate) fn set_threads(threads: Option<usize>) -> Result<()> {
     let Some(number) = threads else {
         return Ok(());
     };
@@ -89,7 +96,7 @@ impl Source for Inputs {
 
 /// Writes every report that was asked for, then says what is to be said. One that cannot be
 /// written does not keep the others from being written.
-pub(crate) fn deliver(plan: &ScanPlan, report: &Report) -> Exit {
+fn deliver(plan: &CommonPlan, report: &Report) -> Exit {
     let scanned = report.coverage.files > 0;
     let mut exit = Exit::of(report.blocked(&plan.options), report.complete() && scanned);
     for target in &plan.targets {
