@@ -71,8 +71,7 @@ pub(super) struct FileAllowlist {
 }
 
 /// Reads the text of a file.
-pub(super) fn read(file: &str, text: &str) -> Result<RuleFile, RuleError> {
-    let text = Text { file, text };
+pub(super) fn read(text: Text<'_>) -> Result<RuleFile, RuleError> {
     let document = text.parse()?;
     let mut rules = RuleFile::default();
     for (name, key, at, value) in entries(document.get_ref()) {
@@ -336,7 +335,7 @@ fn expression(text: Text<'_>, value: &Value<'_>, key: &str) -> Result<Option<Che
     if expression.is_empty() {
         return Ok(None);
     }
-    regex::check(&expression)
+    checked(text, &expression)
         .map(Some)
         .map_err(|message| text.error(value.span().start, key, message))
 }
@@ -344,11 +343,18 @@ fn expression(text: Text<'_>, value: &Value<'_>, key: &str) -> Result<Option<Che
 fn expressions(text: Text<'_>, value: &Value<'_>, key: &str) -> Result<Vec<Arc<str>>, RuleError> {
     text.strings(value, key)?
         .into_iter()
-        .map(|(expression, at)| match regex::check(&expression) {
+        .map(|(expression, at)| match checked(text, &expression) {
             Ok(checked) => Ok(checked.text),
             Err(message) => Err(text.error(at, key, message)),
         })
         .collect()
+}
+
+fn checked(text: Text<'_>, expression: &str) -> Result<Checked, String> {
+    match text.builtin {
+        true => Ok(Checked::unseen(expression)),
+        false => regex::check(expression),
+    }
 }
 
 /// Words to be compared without their case.
@@ -371,8 +377,16 @@ fn plain(strings: Vec<(String, usize)>) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn team(text: &str) -> Text<'_> {
+        Text {
+            file: "team.toml",
+            text,
+            builtin: false,
+        }
+    }
+
     fn error(text: &str) -> String {
-        read("team.toml", text).unwrap_err().to_string()
+        read(team(text)).unwrap_err().to_string()
     }
 
     #[test]
@@ -406,7 +420,7 @@ mod tests {
             targetRules = ['team-key']
             stopwords = ['Sample']
         ";
-        let file = read("team.toml", text).unwrap();
+        let file = read(team(text)).unwrap();
         let rule = &file.rules[0];
         assert!(file.extend.use_default == Some(true) && rule.keywords == ["tk_"]);
         assert_eq!(rule.entropy, Some(3.0));

@@ -266,7 +266,24 @@ pub(super) const FILES: &[(&str, &str)] = &embed![
 
 #[cfg(test)]
 mod tests {
+    use super::super::value::Text;
+    use super::super::{file, load};
     use super::*;
+
+    /// At start they are taken as they are.
+    #[test]
+    fn every_expression_is_valid() {
+        for &(file, text) in FILES {
+            let text = Text {
+                file,
+                text,
+                builtin: false,
+            };
+            for rule in file::read(text).unwrap().rules {
+                load::check_groups(text, &rule).unwrap();
+            }
+        }
+    }
 
     #[test]
     fn no_file_is_forgotten() {

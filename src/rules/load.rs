@@ -55,7 +55,11 @@ impl RuleSet {
     /// As [`RuleSet::load`].
     pub fn from_text(name: &str, text: &str) -> Result<Self, RuleError> {
         let set = build(
-            Text { file: name, text },
+            Text {
+                file: name,
+                text,
+                builtin: false,
+            },
             Path::new("."),
             &mut Vec::new(),
             None,
@@ -95,9 +99,13 @@ pub(super) fn library_rules() -> Result<&'static [Rule], RuleError> {
 
 fn read_library() -> Result<Vec<Rule>, RuleError> {
     let mut rules = Vec::new();
-    for &(name, text) in library::FILES {
-        let text = Text { file: name, text };
-        for rule in file::read(text.file, text.text)?.rules {
+    for &(file, text) in library::FILES {
+        let text = Text {
+            file,
+            text,
+            builtin: true,
+        };
+        for rule in file::read(text)?.rules {
             rules.push(new_rule(text, rule, true)?);
         }
     }
@@ -128,6 +136,7 @@ fn load_file(
         Text {
             file: &name,
             text: &text,
+            builtin: false,
         },
         folder,
         chain,
@@ -143,7 +152,7 @@ fn build(
     chain: &mut Vec<PathBuf>,
     base: Option<RuleSet>,
 ) -> Result<RuleSet, RuleError> {
-    let file = file::read(text.file, text.text)?;
+    let file = file::read(text)?;
     // Our own file adds to the built-in rules; any other replaces them, as gitleaks has it.
     let own = Path::new(text.file).file_name() == Some(".straykey.toml".as_ref());
     let use_default = file.extend.use_default.unwrap_or(own && base.is_none());
@@ -305,11 +314,7 @@ impl RuleSet {
 
 /// A rule of its own.
 fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleError> {
-    check_group(
-        text,
-        &rule,
-        rule.regex.as_ref().map_or(0, |regex| regex.groups),
-    )?;
+    check_groups(text, &rule)?;
     let severity = rule.severity.unwrap_or(Severity::High);
     let description = rule.description.unwrap_or_else(|| rule.id.to_string());
     let confidence = rule.confidence.unwrap_or(Confidence::Medium);
@@ -392,6 +397,12 @@ fn merge(
         .extend(rule.required.iter().map(|(required, _)| required.clone()));
     merged.pattern = Some(Arc::new(changed));
     Ok(merged)
+}
+
+/// Whether the group of the secret is one of the expression's.
+pub(super) fn check_groups(text: Text<'_>, rule: &FileRule) -> Result<(), RuleError> {
+    let groups = rule.regex.as_ref().map_or(0, |regex| regex.groups);
+    check_group(text, rule, groups)
 }
 
 fn check_group(text: Text<'_>, rule: &FileRule, groups: usize) -> Result<(), RuleError> {

@@ -11,6 +11,8 @@ use super::RuleError;
 pub(super) struct Text<'t> {
     pub(super) file: &'t str,
     pub(super) text: &'t str,
+    /// Whether it is part of the program: its expressions are checked by a test, not at every start.
+    pub(super) builtin: bool,
 }
 
 pub(super) type Value<'v> = Spanned<DeValue<'v>>;
