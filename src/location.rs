@@ -32,7 +32,17 @@ pub enum Origin {
         /// What to call it: `commit message`, `message of the tag v1`.
         name: Box<str>,
     },
+    /// An object of a git repository, whatever leads to it.
+    Object {
+        /// `blob`, `commit` or `tag`.
+        kind: &'static str,
+        /// Its id, in hexadecimal.
+        id: Box<str>,
+    },
 }
+
+/// Digits of an object's id that are shown: enough to tell a million objects apart.
+const SHOWN_DIGITS: usize = 12;
 
 impl Origin {
     /// The name to show: a path, or `-` for standard input. Not yet safe for a terminal.
@@ -44,6 +54,10 @@ impl Origin {
             | Self::Commit { path, .. }
             | Self::Name { path, .. } => path.to_string_lossy(),
             Self::Message { name, .. } => (&**name).into(),
+            Self::Object { kind, id } => {
+                let shown = id.get(..SHOWN_DIGITS).unwrap_or(id);
+                format!("{kind} {shown}").into()
+            }
             Self::Stdin => "-".into(),
         }
     }
@@ -54,7 +68,8 @@ impl Origin {
         match self {
             Self::Commit { commit, .. } => Some(commit),
             Self::Name { commit, .. } | Self::Message { commit, .. } => commit.as_deref(),
-            Self::File(_) | Self::Stdin | Self::Index(_) => None,
+            Self::Object { kind: "commit", id } => Some(id),
+            Self::File(_) | Self::Stdin | Self::Index(_) | Self::Object { .. } => None,
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod files;
 pub mod git;
 pub mod index;
+pub mod objects;
 #[cfg(test)]
 pub(crate) mod recorder;
 pub mod stdin;
@@ -16,6 +17,7 @@ mod window;
 use std::ops::Range;
 
 pub use self::files::Files;
+pub use self::objects::{Holding, Objects, blobs_holding};
 pub use self::stdin::Stdin;
 use crate::location::{Origin, Position};
 
@@ -54,6 +56,32 @@ impl<'b> Blob<'b> {
 /// further than half of it from a credential's first part.
 pub const WINDOW_MARGIN: usize = 32 * 1024;
 
+/// The stretches of `length` bytes that come within `before` bytes of the start of one of the
+/// sorted `ranges`, or within `after` bytes of its end; those that overlap are joined.
+pub(crate) fn widened(
+    ranges: &[Range<usize>],
+    before: usize,
+    after: usize,
+    length: usize,
+) -> impl Iterator<Item = Range<usize>> {
+    let mut ranges = ranges.iter().map(move |range| {
+        let end = range.end.saturating_add(after).min(length);
+        range.start.saturating_sub(before)..end
+    });
+    let mut next = ranges.next();
+    std::iter::from_fn(move || {
+        let mut widened = next.take()?;
+        for range in ranges.by_ref() {
+            if range.start > widened.end {
+                next = Some(range);
+                break;
+            }
+            widened.end = widened.end.max(range.end);
+        }
+        Some(widened)
+    })
+}
+
 /// Why something was not scanned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NotScanned {
@@ -81,6 +109,18 @@ pub struct Coverage {
 pub trait Sink: Sync {
     /// Scans one blob or window.
     fn blob(&self, blob: &Blob<'_>);
+    /// Scans an object of a repository, a whole blob. Where `changed` is given, the object is a
+    /// version of another one of which this method has said that nothing in it matters, and
+    /// `changed` tells what is new: sorted ranges of its bytes, an empty one where two parts of
+    /// the other object have come together.
+    ///
+    /// Returns whether anything in the object matters: a version of it is then handed over
+    /// without `changed`.
+    fn object(&self, blob: &Blob<'_>, changed: Option<&[Range<usize>]>) -> bool {
+        let _ = changed;
+        self.blob(blob);
+        true
+    }
     /// Something was not scanned.
     fn not_scanned(&self, entry: NotScanned);
     /// Adds to the totals.

@@ -31,12 +31,30 @@ impl<R: Read> Source for Stdin<R> {
     }
 }
 
-/// Reads `input` to its end as `origin`, whatever its length.
+/// Reads `input` to its end as `origin`, whatever its length, and tells if that fails.
 pub(crate) fn pump(input: &mut impl Input, origin: &Origin, sink: &dyn Sink) {
+    if let Err((error, read)) = try_pump(input, origin, sink) {
+        sink.not_scanned(NotScanned {
+            path: origin.path().into_owned(),
+            reason: format!("cannot be read further than {read} bytes: {error}"),
+            incomplete: true,
+        });
+    }
+}
+
+/// Reads `input` to its end as `origin`, whatever its length.
+///
+/// # Errors
+/// Where that fails, and after how many bytes; what came before them was scanned.
+pub(crate) fn try_pump(
+    input: &mut impl Input,
+    origin: &Origin,
+    sink: &dyn Sink,
+) -> Result<(), (io::Error, u64)> {
     let mut stream = Stream::new(sink, origin, take_buffer());
     let result = loop {
         match stream.fill(input) {
-            Ok(true) if sink.stopped() => return,
+            Ok(true) if sink.stopped() => return Ok(()),
             Ok(true) => stream.advance(),
             Ok(false) => break Ok(()),
             Err(error) => break Err(error),
@@ -48,21 +66,13 @@ pub(crate) fn pump(input: &mut impl Input, origin: &Origin, sink: &dyn Sink) {
         bytes: stream.uncounted(),
         ..Coverage::default()
     });
-    if let Err(error) = result {
-        sink.not_scanned(NotScanned {
-            path: origin.path().into_owned(),
-            reason: format!(
-                "cannot be read further than {} bytes: {error}",
-                stream.read()
-            ),
-            incomplete: true,
-        });
-    }
+    let read = stream.read();
     keep_buffer(stream.into_buffer());
+    result.map_err(|error| (error, read))
 }
 
 /// Any reader as an [`Input`].
-struct Reader<R>(R);
+pub(crate) struct Reader<R>(pub(crate) R);
 
 impl<R: Read> Input for Reader<R> {
     fn fill(&mut self, buffer: &mut Vec<u8>, full: usize) -> io::Result<bool> {

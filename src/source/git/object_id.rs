@@ -74,6 +74,18 @@ impl ObjectId {
         &self.bytes[..self.hash.length()]
     }
 
+    /// In hexadecimal.
+    #[must_use]
+    pub fn to_hex(&self) -> Box<str> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(2 * self.hash.length());
+        for &byte in self.as_bytes() {
+            text.push(DIGITS[usize::from(byte >> 4)].into());
+            text.push(DIGITS[usize::from(byte & 15)].into());
+        }
+        text.into_boxed_str()
+    }
+
     /// Which hash made it.
     #[must_use]
     pub fn hash(&self) -> HashKind {
@@ -120,6 +132,7 @@ mod tests {
             let text: String = "0123456789abcdef".chars().cycle().take(length).collect();
             let id = ObjectId::from_hex(text.as_bytes()).expect("an id");
             assert_eq!(id.to_string(), text);
+            assert_eq!(&*id.to_hex(), text);
             assert_eq!(ObjectId::from_bytes(id.as_bytes()), Some(id));
         }
         for bad in ["", "abc", &"0".repeat(39), &"0".repeat(41), &"g".repeat(40)] {

@@ -1,5 +1,6 @@
 //! Every object of a store, each once: packs first, then what is loose.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +32,7 @@ impl<'s> Selection<'s> {
         selection
     }
 
-    /// Leaves out the objects of which `known` says so. They count as shown: what is made from
-    /// them is shown with what is new in it.
+    /// Leaves out the objects of which `known` says so.
     #[must_use]
     pub fn without(mut self, known: &'s (dyn Fn(&ObjectId) -> bool + Sync)) -> Self {
         self.known = Some(known);
@@ -181,6 +181,7 @@ fn whole(id: ObjectId, kind: Kind, bytes: &[u8]) -> ObjectRef<'_> {
         bytes,
         changed: None,
         name: Name::Id(id),
+        marked: Cell::new(false),
     }
 }
 

@@ -9,6 +9,7 @@
 //! at most as many bases as the logarithm of a delta tree's size. Threads take runs of roots, in
 //! the pack's order.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,12 +29,13 @@ pub struct ObjectRef<'o> {
     pub kind: Kind,
     /// Its content.
     pub bytes: &'o [u8],
-    /// For an object that was made from another one that was shown before, or is known already:
-    /// what is new in it, as sorted ranges of `bytes`. An empty range is a seam: bytes on both
-    /// sides of it came from the base, where something else stood between them. `None` where
-    /// everything is new.
+    /// For an object that was made from another one, which was shown before and not marked: what
+    /// is new in it, as sorted ranges of `bytes`. An empty range is a seam: bytes on both sides
+    /// of it came from the base, where something else stood between them. `None` where everything
+    /// counts as new.
     pub changed: Option<&'o [Range<usize>]>,
     pub(super) name: Name<'o>,
+    pub(super) marked: Cell<bool>,
 }
 
 /// Where an object's id is to be had.
@@ -58,6 +60,11 @@ impl ObjectRef<'_> {
     #[must_use]
     pub fn id(&self) -> ObjectId {
         self.name.id()
+    }
+
+    /// Asks that whatever is made from this object is shown without `changed`.
+    pub fn mark(&self) {
+        self.marked.set(true);
     }
 }
 
@@ -209,19 +216,21 @@ struct Walker<'w> {
 struct Base {
     content: Buffer,
     children: usize,
+    /// Whether it was shown and not marked.
+    clean: bool,
 }
 
 impl<'w> Walker<'w> {
     fn tree(&mut self, root: u32) {
         match self.root(root) {
-            Ok(Some(content)) => self.descend(root, content),
+            Ok(Some((content, clean))) => self.descend(root, content, clean),
             Ok(None) => {}
             Err(error) => self.fail(root, &error),
         }
     }
 
     /// Reads and shows a whole entry. `None` where nothing is left to do with it.
-    fn root(&mut self, root: u32) -> Result<Option<Buffer>, ObjectError> {
+    fn root(&mut self, root: u32) -> Result<Option<(Buffer, bool)>, ObjectError> {
         let (entry, input) = self.entry(root)?;
         let kind = self.plan.kind(root);
         let alone = self.plan.weight(root) == 1 && self.plan.is_shown(root);
@@ -240,14 +249,14 @@ impl<'w> Walker<'w> {
             self.worker.pool.give(content);
             return Err(error);
         }
-        self.show(root, &content, false);
-        Ok(Some(content))
+        let clean = self.show(root, &content, false);
+        Ok(Some((content, clean)))
     }
 
     /// Makes and shows everything below `root`.
-    fn descend(&mut self, root: u32, content: Buffer) {
+    fn descend(&mut self, root: u32, content: Buffer, clean: bool) {
         let mut bases = Vec::new();
-        self.push(&mut bases, root, content);
+        self.push(&mut bases, root, content, clean);
         while let Some(base) = bases.last() {
             if self.visit.stopped() {
                 break;
@@ -256,13 +265,13 @@ impl<'w> Walker<'w> {
                 self.pop(&mut bases);
                 continue;
             };
-            let made = self.child(child, &base.content);
+            let made = self.child(child, base);
             if self.worker.children.len() == base.children {
                 // The last child has been made: its base is not needed below it.
                 self.pop(&mut bases);
             }
             match made {
-                Ok(content) => self.push(&mut bases, child, content),
+                Ok((content, clean)) => self.push(&mut bases, child, content, clean),
                 Err(error) => self.fail(child, &error),
             }
         }
@@ -274,7 +283,7 @@ impl<'w> Walker<'w> {
         if list.len() > from { list.pop() } else { None }
     }
 
-    fn push(&mut self, bases: &mut Vec<Base>, entry: u32, content: Buffer) {
+    fn push(&mut self, bases: &mut Vec<Base>, entry: u32, content: Buffer, clean: bool) {
         let live: u64 = bases.iter().map(|base| base.content.len() as u64).sum();
         if live > self.limit.saturating_add(BASES_BUDGET) {
             return self.fail_below(entry);
@@ -284,7 +293,11 @@ impl<'w> Walker<'w> {
         if self.worker.children.len() == children {
             self.worker.pool.give(content);
         } else {
-            bases.push(Base { content, children });
+            bases.push(Base {
+                content,
+                children,
+                clean,
+            });
         }
     }
 
@@ -295,7 +308,7 @@ impl<'w> Walker<'w> {
     }
 
     /// Makes and shows one object out of its base.
-    fn child(&mut self, child: u32, base: &[u8]) -> Result<Buffer, ObjectError> {
+    fn child(&mut self, child: u32, base: &Base) -> Result<(Buffer, bool), ObjectError> {
         let (entry, input) = self.entry(child)?;
         check_size(entry.size, input.len(), self.limit)?;
         let worker = &mut *self.worker;
@@ -308,14 +321,14 @@ impl<'w> Walker<'w> {
                 limit: self.limit,
             });
         }
-        delta::check(base, &worker.delta, sizes)?;
+        delta::check(&base.content, &worker.delta, sizes)?;
         let mut content = worker.pool.take();
         content.set_length(sizes.result as usize);
         let (delta, changed) = (&worker.delta, &mut worker.changed);
-        match delta::apply_changed(base, delta, sizes, &mut content, changed) {
+        match delta::apply_changed(&base.content, delta, sizes, &mut content, changed) {
             Ok(()) => {
-                self.show(child, &content, true);
-                Ok(content)
+                let clean = self.show(child, &content, base.clean);
+                Ok((content, clean))
             }
             Err(error) => {
                 worker.pool.give(content);
@@ -324,15 +337,20 @@ impl<'w> Walker<'w> {
         }
     }
 
-    fn show(&self, entry: u32, bytes: &[u8], made: bool) {
-        if self.plan.is_shown(entry) {
-            self.visit.object(&ObjectRef {
-                kind: self.plan.kind(entry),
-                bytes,
-                changed: made.then_some(&self.worker.changed[..]),
-                name: self.name(entry),
-            });
+    /// Shows the object, if it is to be shown. Returns whether it was, and was not marked.
+    fn show(&self, entry: u32, bytes: &[u8], from_clean: bool) -> bool {
+        if !self.plan.is_shown(entry) {
+            return false;
         }
+        let object = ObjectRef {
+            kind: self.plan.kind(entry),
+            bytes,
+            changed: from_clean.then_some(&self.worker.changed[..]),
+            name: self.name(entry),
+            marked: Cell::new(false),
+        };
+        self.visit.object(&object);
+        !object.marked.get()
     }
 
     fn name(&self, entry: u32) -> Name<'w> {

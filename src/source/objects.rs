@@ -1,0 +1,263 @@
+//! Every object of a repository as a [`Source`]: blobs, commits and tags, whatever leads to them
+//! and whether anything does.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use aho_corasick::AhoCorasick;
+
+use super::git::{
+    Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore, Selection, Visit,
+};
+use super::stdin::{Reader, try_pump};
+use super::text;
+use super::{Blob, Coverage, NotScanned, Sink, Source};
+use crate::location::Origin;
+
+/// The objects of a store, each once.
+pub struct Objects<'s> {
+    store: &'s ObjectStore,
+    selection: Selection<'s>,
+    full_scan: bool,
+}
+
+/// The kinds that hold text of people; names of files are told by trees, see `provenance`.
+const TEXTS: [Kind; 3] = [Kind::Blob, Kind::Commit, Kind::Tag];
+
+impl<'s> Objects<'s> {
+    /// All blobs, commits and tags of `store`.
+    #[must_use]
+    pub fn new(store: &'s ObjectStore) -> Self {
+        Self {
+            store,
+            selection: Selection::of(&TEXTS),
+            full_scan: false,
+        }
+    }
+
+    /// Only the objects of `selection`.
+    #[must_use]
+    pub fn selecting(mut self, selection: Selection<'s>) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// Whether every object is scanned whole, though it is stored as a difference to another one
+    /// that was scanned. The findings are the same; this is how that is shown.
+    #[must_use]
+    pub fn full_scan(mut self, full: bool) -> Self {
+        self.full_scan = full;
+        self
+    }
+}
+
+impl Source for Objects<'_> {
+    fn read(&self, sink: &dyn Sink) {
+        let handed = Handed {
+            sink,
+            full_scan: self.full_scan,
+        };
+        self.store.for_each(self.selection, &handed);
+    }
+}
+
+/// Hands objects on to a sink.
+struct Handed<'h> {
+    sink: &'h dyn Sink,
+    full_scan: bool,
+}
+
+fn origin(kind: Kind, id: &ObjectId) -> Origin {
+    Origin::Object {
+        kind: kind.as_str(),
+        id: id.to_hex(),
+    }
+}
+
+impl Visit for Handed<'_> {
+    fn object(&self, object: &ObjectRef<'_>) {
+        let origin = origin(object.kind, &object.id());
+        if text::utf16(object.bytes).is_some() {
+            // A version of it may be taken for something else by its first bytes.
+            object.mark();
+            // Reading from memory does not fail.
+            let _ = try_pump(&mut Reader(object.bytes), &origin, self.sink);
+            return;
+        }
+        let changed = object.changed.filter(|_| !self.full_scan);
+        if self.hand(&origin, object.bytes, changed) {
+            object.mark();
+        }
+        self.sink.covered(Coverage {
+            files: 1,
+            bytes: object.bytes.len() as u64,
+            ..Coverage::default()
+        });
+    }
+
+    fn large(&self, blob: &mut LargeBlob<'_>) -> Result<(), ObjectError> {
+        let origin = origin(Kind::Blob, &blob.id());
+        let mut reader = Reader(Large { blob, error: None });
+        let result = try_pump(&mut reader, &origin, self.sink);
+        match (result, reader.0.error) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), Some(error)) => Err(error),
+            (Err((source, _)), None) => Err(ObjectError::Io {
+                path: origin.path().into_owned(),
+                source,
+            }),
+        }
+    }
+
+    fn not_read(&self, what: NotRead) {
+        self.sink.not_scanned(NotScanned {
+            path: what.what,
+            reason: what.reason,
+            incomplete: true,
+        });
+    }
+
+    fn stopped(&self) -> bool {
+        self.sink.stopped()
+    }
+}
+
+impl Handed<'_> {
+    /// Hands `bytes` over, without the byte order mark, which is no character of the text.
+    fn hand(&self, origin: &Origin, bytes: &[u8], changed: Option<&[Range<usize>]>) -> bool {
+        let Some(text) = bytes.strip_prefix(text::UTF8_MARK) else {
+            return self.sink.object(&Blob::whole(origin, bytes), changed);
+        };
+        let mark = text::UTF8_MARK.len();
+        let moved =
+            |range: &Range<usize>| range.start.saturating_sub(mark)..range.end.saturating_sub(mark);
+        let changed: Option<Vec<Range<usize>>> = changed.map(|it| it.iter().map(moved).collect());
+        self.sink
+            .object(&Blob::whole(origin, text), changed.as_deref())
+    }
+}
+
+/// A large blob as a reader; its own error is kept beside.
+struct Large<'l, 'b> {
+    blob: &'l mut LargeBlob<'b>,
+    error: Option<ObjectError>,
+}
+
+impl Read for Large<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.blob.read(buffer).map_err(|error| {
+            let told = io::Error::other(error.to_string());
+            self.error = Some(error);
+            told
+        })
+    }
+}
+
+/// Objects that hold given bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Holding {
+    /// Number of the needle, and an object that holds it; each once, sorted.
+    pub found: Vec<(usize, Kind, ObjectId)>,
+    /// What could not be read, and may hold them too.
+    pub not_read: Vec<NotScanned>,
+}
+
+/// Every blob, commit and tag of `store` that holds one of `needles`, which must not be empty.
+/// Bytes of UTF-16 text are compared as UTF-8. Ends early, with what it has, once `stopped` says
+/// so.
+#[must_use]
+pub fn blobs_holding(
+    store: &ObjectStore,
+    needles: &[&[u8]],
+    stopped: &(dyn Fn() -> bool + Sync),
+) -> Holding {
+    let Ok(automaton) = AhoCorasick::new(needles) else {
+        let not_read = vec![NotScanned {
+            path: "objects".to_owned(),
+            reason: "too much to be looked for at once".to_owned(),
+            incomplete: true,
+        }];
+        return Holding {
+            not_read,
+            ..Holding::default()
+        };
+    };
+    let search = Search {
+        automaton,
+        longest: needles.iter().map(|needle| needle.len()).max().unwrap_or(0),
+        holding: Mutex::default(),
+        stopped,
+    };
+    if search.longest > 0 {
+        Objects::new(store).read(&search);
+    }
+    let holding = search.holding.into_inner();
+    let mut holding = holding.unwrap_or_else(PoisonError::into_inner);
+    holding.found.sort_unstable();
+    holding.found.dedup();
+    holding.not_read.sort();
+    holding
+}
+
+struct Search<'s> {
+    automaton: AhoCorasick,
+    longest: usize,
+    holding: Mutex<Holding>,
+    stopped: &'s (dyn Fn() -> bool + Sync),
+}
+
+impl Search<'_> {
+    /// Notes the needles in `bytes`; whether there are any.
+    fn look(&self, origin: &Origin, bytes: &[u8]) -> bool {
+        let found = self.automaton.find_overlapping_iter(bytes);
+        let mut needles: Vec<usize> = found.map(|found| found.pattern().as_usize()).collect();
+        let Origin::Object { kind, id } = origin else {
+            return false;
+        };
+        let (Some(kind), Some(id)) = (
+            Kind::from_word(kind.as_bytes()),
+            ObjectId::from_hex(id.as_bytes()),
+        ) else {
+            return false;
+        };
+        needles.sort_unstable();
+        needles.dedup();
+        if !needles.is_empty() {
+            let mut holding = self.lock();
+            let found = needles.iter().map(|&needle| (needle, kind, id));
+            holding.found.extend(found);
+        }
+        !needles.is_empty()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Holding> {
+        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink for Search<'_> {
+    fn blob(&self, blob: &Blob<'_>) {
+        self.look(blob.origin, blob.bytes);
+    }
+
+    fn object(&self, blob: &Blob<'_>, changed: Option<&[Range<usize>]>) -> bool {
+        let length = blob.bytes.len();
+        let Some(changed) = changed else {
+            return self.look(blob.origin, blob.bytes);
+        };
+        let mut near = super::widened(changed, self.longest, self.longest, length);
+        let is_there = |range| self.automaton.is_match(&blob.bytes[range]);
+        near.any(is_there) && self.look(blob.origin, blob.bytes)
+    }
+
+    fn not_scanned(&self, entry: NotScanned) {
+        self.lock().not_read.push(entry);
+    }
+
+    fn covered(&self, _more: Coverage) {}
+
+    fn stopped(&self) -> bool {
+        (self.stopped)()
+    }
+}
