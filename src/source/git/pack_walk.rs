@@ -3,7 +3,7 @@
 //! Reading objects one by one through an index applies a chain of deltas for each of them. Here
 //! the chains are walked from their bases down: a base is inflated once, its children are made
 //! from it while it is in memory, and it is let go with the last of them. Kinds are known from
-//! the headers ([`Plan`]), so that nothing of an unwanted kind is inflated.
+//! the headers (`Plan`), so that nothing of an unwanted kind is inflated.
 //!
 //! Memory: of the children the heaviest comes last and takes its base's place, so a thread holds
 //! at most as many bases as the logarithm of a delta tree's size. Threads take runs of roots, in
