@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::location::{Origin, Span};
+use crate::provenance::Provenance;
 use crate::secret::Secret;
 use crate::verdict::Verdict;
 
@@ -246,4 +247,6 @@ pub struct Finding {
     pub occurrences: Vec<Occurrence>,
     /// What asking AWS has shown; [`Verdict::Unchecked`] until somebody asks.
     pub verdict: Verdict,
+    /// Where in history it is; `None` where no history was scanned.
+    pub provenance: Option<Box<Provenance>>,
 }

@@ -5,6 +5,7 @@ pub mod detect;
 pub mod finding;
 pub mod introduced;
 pub mod location;
+pub mod provenance;
 pub mod report;
 pub mod rules;
 pub mod scan;

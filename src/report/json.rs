@@ -99,7 +99,7 @@ pub(super) struct FindingObject<'v>(pub(super) Entry<'v>);
 impl Serialize for FindingObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let entry = &self.0;
-        let mut object = serializer.serialize_struct("Finding", 12)?;
+        let mut object = serializer.serialize_struct("Finding", 13)?;
         object.serialize_field("fingerprint", &entry.fingerprint())?;
         object.serialize_field("rule", entry.rule())?;
         object.serialize_field("title", entry.title())?;
@@ -111,6 +111,7 @@ impl Serialize for FindingObject<'_> {
         object.serialize_field("key_type", &entry.key_type())?;
         object.serialize_field("canary", &entry.canary())?;
         object.serialize_field("verdict", &entry.verdict())?;
+        object.serialize_field("provenance", &entry.provenance())?;
         object.serialize_field("occurrences", &Occurrences(entry))?;
         object.end()
     }

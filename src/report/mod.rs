@@ -26,6 +26,7 @@ mod line;
 mod markdown;
 mod markup;
 pub mod mask;
+mod provenance;
 mod redact;
 pub mod sanitise;
 mod sarif;

@@ -53,6 +53,7 @@ pub(super) fn pair() -> Finding {
             ..Credential::default()
         },
         verdict: Verdict::default(),
+        provenance: None,
         occurrences: vec![Occurrence {
             origin: Origin::File("app/settings.py".into()),
             parts: vec![

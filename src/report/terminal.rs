@@ -329,6 +329,15 @@ fn write_notes(
         out,
         "{margin} finding {finding}   severity {severity}   {verdict}"
     )?;
+    for line in entry.provenance_lines() {
+        write_note(
+            out,
+            styles,
+            gutter,
+            "history",
+            &sanitise::line(line.as_bytes()),
+        )?;
+    }
     if entry.canary() {
         let canary =
             "the account is a known issuer of canary tokens: using the key would raise an alarm";

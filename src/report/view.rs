@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::provenance::ProvenanceObject;
 use super::redact::Redactor;
 use super::verdict::{LiveWords, VerdictObject};
 use super::{Options, Report, mask};
@@ -194,6 +195,16 @@ impl Entry<'_> {
     /// What verification said, in a few words; `None` where nobody has asked.
     pub(super) fn verdict_phrase(&self) -> Option<String> {
         self.view.verdict_phrase(self.finding)
+    }
+
+    /// Where in history it is, for programs; `None` where no history was scanned.
+    pub(super) fn provenance(&self) -> Option<ProvenanceObject> {
+        self.view.provenance_object(self.finding)
+    }
+
+    /// Where in history it is, for people, a few lines. Not yet safe for a terminal.
+    pub(super) fn provenance_lines(&self) -> Vec<String> {
+        self.view.provenance_lines(self.finding)
     }
 
     /// What is to be said of a live key.

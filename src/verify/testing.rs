@@ -21,6 +21,7 @@ pub(super) fn long_term(id: &str, secret: &str) -> Finding {
         },
         occurrences: Vec::new(),
         verdict: Verdict::Unchecked,
+        provenance: None,
     }
 }
 

@@ -167,6 +167,7 @@ impl AwsDetector {
             credential,
             occurrences,
             verdict: Verdict::default(),
+            provenance: None,
         }
     }
 

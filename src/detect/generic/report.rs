@@ -130,6 +130,7 @@ fn finding(engine: &Engine, blob: &Blob<'_>, found: &Match) -> Finding {
         },
         occurrences: Vec::new(),
         verdict: Verdict::default(),
+        provenance: None,
     }
 }
 

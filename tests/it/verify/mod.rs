@@ -89,6 +89,7 @@ impl Fake {
                 excerpt: Vec::new(),
             }],
             verdict: Verdict::Unchecked,
+            provenance: None,
         }
     }
 
