@@ -89,6 +89,12 @@ impl Fingerprint {
         Self(first)
     }
 
+    /// The fingerprint that was written as these bytes; `None` unless there are 16 of them.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     /// The first 8 hexadecimal digits.
     #[must_use]
     pub fn short(&self) -> String {

@@ -82,6 +82,8 @@ pub fn run(source: &dyn Source, detector: &Detector, progress: &Progress) -> Rep
         seconds: started.elapsed().as_secs_f64(),
         interrupted: progress.is_stopped(),
         verified_at: None,
+        scanned_at: now(),
+        repository: None,
     }
 }
 
@@ -97,8 +99,7 @@ pub fn verify(
     if progress.is_stopped() {
         return;
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    report.verified_at = now.ok().map(|time| time.as_secs());
+    report.verified_at = now();
     let control = Control {
         progress: &|done, all| {
             progress.verified.store(done as u64, Ordering::Relaxed);
@@ -109,6 +110,12 @@ pub fn verify(
     let verdicts = verify_all(&report.findings, scope, limits, verifier, control);
     effect::apply(&mut report.findings, verdicts);
     report.interrupted = progress.is_stopped();
+}
+
+/// Seconds since 1970; `None` where the clock is before that.
+fn now() -> Option<u64> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.ok().map(|time| time.as_secs())
 }
 
 struct Collector<'d> {

@@ -66,6 +66,11 @@ pub(crate) enum Command {
     Uninstall(super::hook_args::UninstallArguments),
     /// Say what guards this repository, and prove it
     Doctor,
+    /// Show a report written with -o json in other forms
+    #[command(
+        after_help = "Exit codes: 0 written, 1 --fail-on was given and a finding blocks, 2 not read or not written"
+    )]
+    Report(super::report::ReportArguments),
     /// List and show the rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -121,11 +126,16 @@ pub(crate) struct CommonArguments {
     )]
     pub(crate) no_config: bool,
 
-    /// Least confidence of the built-in rules that are used [default: medium]
+    /// Least confidence of the built-in rules: low, medium, high [default: medium]
     ///
     /// low: also rules whose only evidence is a nearby word, and values assigned to telling
     /// names; high: exact formats only.
-    #[arg(long, value_name = "LEVEL", help_heading = "Rules")]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        help_heading = "Rules",
+        hide_possible_values = true
+    )]
     pub(crate) confidence: Option<Level>,
 
     /// Threads to use [default: one a processor]
@@ -138,7 +148,7 @@ pub(crate) struct CommonArguments {
     )]
     pub(crate) threads: Option<NonZeroUsize>,
 
-    /// Write FORMAT (see --help) to standard output or to a file; repeatable
+    /// Write FORMAT (see --help) to standard output or FILE; repeatable
     ///
     /// Also called --format. Formats: pretty (source excerpts, default on a terminal), line (path:line:col: severity
     /// rule: message, default elsewhere), json, jsonl, sarif (code scanning), gitlab (secret

@@ -14,6 +14,8 @@ mod interrupt;
 mod output;
 mod plan;
 mod progress;
+mod report;
+mod repository;
 mod rules;
 mod scan;
 mod verify;
@@ -35,6 +37,7 @@ pub(crate) fn main() -> Exit {
         Some(Command::Uninstall(uninstall)) => install::uninstall(&uninstall),
         Some(Command::Doctor) => install::doctor(),
         Some(Command::Scan(scan)) => scan::run(*scan),
+        Some(Command::Report(report)) => report::run(&report),
         Some(Command::Rules(command)) => rules::run(&command),
     };
     result.unwrap_or_else(|error| {

@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use straykey::finding::{Confidence, Severity};
 use straykey::report::{Format, Options};
 
-use super::args::{Arguments, Color, CommonArguments, FailOn, ScanArguments};
+use super::args::{Arguments, Color, CommonArguments, FailOn, Output, ScanArguments};
 use super::verify::VerifyPlan;
 
 /// A scan of files, decided.
@@ -131,17 +131,13 @@ impl CommonPlan {
                 .map_or(Options::default().fail_on, Severity::from),
             live_only: arguments.fail_on == Some(FailOn::Live),
             mask_ids: arguments.look.mask_ids,
-            colour: match arguments.look.color {
-                Color::Auto => surroundings.colour,
-                Color::Always => true,
-                Color::Never => false,
-            },
+            colour: colour(arguments.look.color, surroundings),
         };
         if options.live_only && !arguments.verify.verify {
             bail!("--fail-on live needs --verify: without it no key is known to be live");
         }
         Ok(Self {
-            targets: targets(&arguments, surroundings)?,
+            targets: targets(&arguments.output, arguments.quiet, surroundings)?,
             rules: Rules {
                 discover: arguments.config.is_empty() && !arguments.no_config,
                 confidence: arguments
@@ -178,9 +174,26 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
     Ok(paths.iter().map(input).collect())
 }
 
-fn targets(arguments: &CommonArguments, surroundings: Surroundings) -> Result<Vec<Target>> {
+/// Whether standard output is coloured.
+pub(crate) fn colour(color: Color, surroundings: Surroundings) -> bool {
+    match color {
+        Color::Auto => surroundings.colour,
+        Color::Always => true,
+        Color::Never => false,
+    }
+}
+
+/// What is written where, by the options `-o` and `--quiet`.
+///
+/// # Errors
+/// If two would go to the same place.
+pub(crate) fn targets(
+    outputs: &[Output],
+    quiet: bool,
+    surroundings: Surroundings,
+) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
-    for output in &arguments.output {
+    for output in outputs {
         let file = output.file.clone().filter(|file| !is_stdout(file));
         if let Some(known) = targets.iter().find(|it: &&Target| it.file == file) {
             let place = file.map_or("standard output".to_owned(), |it| {
@@ -197,7 +210,7 @@ fn targets(arguments: &CommonArguments, surroundings: Surroundings) -> Result<Ve
         });
     }
     let to_stdout = targets.iter().any(|target| target.file.is_none());
-    if !to_stdout && !arguments.quiet {
+    if !to_stdout && !quiet {
         let format = match surroundings.terminal {
             true => Format::Pretty,
             false => Format::Line,
@@ -215,7 +228,8 @@ fn is_misplaced_command(path: &Path) -> bool {
             .is_some_and(|name| Arguments::command().find_subcommand(name).is_some())
 }
 
-fn is_dash(path: &Path) -> bool {
+/// Whether `path` stands for standard input.
+pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 

@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::interrupt::stop_on_interrupt;
 use super::plan::{CommonPlan, Input, ScanPlan, Surroundings, Target};
 use super::progress::Display;
-use super::{config, output, print, say};
+use super::{config, output, print, repository, say};
 
 pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
     let plan = ScanPlan::new(arguments, Surroundings::here())?;
@@ -31,7 +31,9 @@ fn scan(plan: &ScanPlan, progress: &Arc<Progress>) -> Result<Report> {
     let detector = Detector::new(&config::rules(&plan.common, &directories)?);
     stop_on_interrupt(progress);
     let _display = Display::start(progress, plan.common.quiet);
-    Ok(scan::run(&Inputs::of(plan), &detector, progress))
+    let mut report = scan::run(&Inputs::of(plan), &detector, progress);
+    report.repository = repository::of(&directories);
+    Ok(report)
 }
 
 /// What follows on every scan: verification where it was asked for, and the reports.

@@ -1,7 +1,6 @@
 //! `gitlab`: GitLab's secret detection report (`artifacts:reports:secret_detection`).
 
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -39,9 +38,7 @@ fn scan(view: &View<'_>) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "vendor": {"name": env!("CARGO_PKG_NAME")},
     });
-    // The report is written when the scan is over.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let end = now.map_or(0, |time| time.as_secs());
+    let end = view.scanned_at().unwrap_or_default();
     let start = end.saturating_sub(view.seconds() as u64);
     let status = if view.complete() {
         "success"

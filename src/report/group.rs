@@ -36,7 +36,5 @@ pub(super) fn worst_first<'v>(view: &'v View<'v>) -> impl Iterator<Item = Entry<
     let mut order: Vec<usize> = (0..view.entries().len()).collect();
     let severities: Vec<_> = view.entries().map(|entry| entry.severity()).collect();
     order.sort_by_key(|&index| Reverse(severities[index]));
-    order
-        .into_iter()
-        .filter_map(|index| view.entries().nth(index))
+    order.into_iter().filter_map(|index| view.entry(index))
 }

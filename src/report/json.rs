@@ -1,20 +1,24 @@
 //! `json`: one document, documented in docs/json.md. Findings are written one at a time, so that a
 //! large report takes no memory of its own.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::path::Path;
 
 use data_encoding::BASE64;
-use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
+use super::repository::Host;
 use super::view::{Entry, Place, View};
 use super::{clock, sanitise};
-use crate::finding::Part;
+use crate::finding::{ExcerptLine, Part, Segment};
 
 /// Version of the JSON form. It changes when a name goes or changes its meaning, not when a name
 /// comes in.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     write_pretty(&Document { view }, out)
@@ -44,9 +48,10 @@ struct Document<'v> {
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_struct("Report", 5)?;
+        let mut document = serializer.serialize_struct("Report", 6)?;
         document.serialize_field("schema", &SCHEMA)?;
         document.serialize_field("tool", &TOOL)?;
+        document.serialize_field("repository", &RepositoryObject::of(self.view))?;
         document.serialize_field("findings", &Findings(self.view))?;
         document.serialize_field("not_scanned", &skipped(self.view))?;
         document.serialize_field("summary", &Summary::of(self.view))?;
@@ -70,6 +75,7 @@ const TOOL: Tool = Tool {
 pub(super) struct Trailer {
     schema: u32,
     tool: Tool,
+    repository: Option<RepositoryObject>,
     not_scanned: Vec<SkippedObject>,
     summary: Summary,
 }
@@ -79,9 +85,34 @@ impl Trailer {
         Self {
             schema: SCHEMA,
             tool: TOOL,
+            repository: RepositoryObject::of(view),
             not_scanned: skipped(view),
             summary: Summary::of(view),
         }
+    }
+}
+
+/// The repository that was scanned.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RepositoryObject {
+    pub(super) url: String,
+    pub(super) host: Option<Host>,
+    pub(super) head: Option<String>,
+    /// Scanned paths, as they were named, with their paths in the repository.
+    pub(super) paths: BTreeMap<String, String>,
+}
+
+impl RepositoryObject {
+    fn of(view: &View<'_>) -> Option<Self> {
+        let repository = view.repository()?;
+        let text = |path: &Path| view.clean_str(&path.to_string_lossy());
+        let paths = repository.directories.iter();
+        Some(Self {
+            url: view.clean_str(repository.url()),
+            host: repository.host(),
+            head: repository.head.clone(),
+            paths: paths.map(|(from, to)| (text(from), text(to))).collect(),
+        })
     }
 }
 
@@ -131,8 +162,14 @@ struct OccurrenceObject {
     /// The path's bytes in base64, where it is not UTF-8 and `path` is only near it.
     #[serde(skip_serializing_if = "Option::is_none")]
     path_base64: Option<String>,
+    kind: &'static str,
     commit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     parts: Vec<PartObject>,
+    excerpt: Vec<ExcerptObject>,
 }
 
 impl OccurrenceObject {
@@ -143,8 +180,12 @@ impl OccurrenceObject {
             path_base64: std::str::from_utf8(&path)
                 .is_err()
                 .then(|| BASE64.encode(&path)),
+            kind: place.kind(),
             commit: place.commit().map(str::to_owned),
+            object: place.object().map(str::to_owned),
+            url: place.url(),
             parts: place.parts().iter().map(PartObject::of).collect(),
+            excerpt: place.excerpt().map(ExcerptObject::of).collect(),
         }
     }
 }
@@ -166,6 +207,41 @@ impl PartObject {
             column: part.span.start.column,
             end_line: part.span.end.line,
             end_column: part.span.end.column,
+        }
+    }
+}
+
+/// A source line as it may be shown.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ExcerptObject {
+    pub(super) line: NonZeroU64,
+    pub(super) segments: Vec<SegmentObject>,
+}
+
+/// A stretch of a source line: text as it stands there, or what is said in its place.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum SegmentObject {
+    Text(String),
+    Id { id: String },
+    Hidden { hidden: String, length: usize },
+    Elided { elided: bool },
+}
+
+impl ExcerptObject {
+    fn of(line: ExcerptLine) -> Self {
+        let segment = |segment: Segment| match segment {
+            Segment::Text(text) => SegmentObject::Text(text),
+            Segment::Id(id) => SegmentObject::Id { id },
+            Segment::Hidden(kind, length) => SegmentObject::Hidden {
+                hidden: kind.as_str().to_owned(),
+                length,
+            },
+            Segment::Elided => SegmentObject::Elided { elided: true },
+        };
+        Self {
+            line: NonZeroU64::new(line.line).unwrap_or(NonZeroU64::MIN),
+            segments: line.segments.into_iter().map(segment).collect(),
         }
     }
 }
@@ -194,9 +270,11 @@ struct Summary {
     findings: usize,
     seconds: f64,
     blocking: usize,
+    fail_on: &'static str,
     git_ignored: u64,
     complete: bool,
     interrupted: bool,
+    scanned_at: Option<String>,
     verified_at: Option<String>,
 }
 
@@ -209,9 +287,14 @@ impl Summary {
             findings: view.entries().len(),
             seconds: view.seconds(),
             blocking: view.entries().filter(Entry::blocks).count(),
+            fail_on: match view.options().live_only {
+                true => "live",
+                false => view.options().fail_on.as_str(),
+            },
             git_ignored: coverage.git_ignored,
             complete: view.complete(),
             interrupted: view.interrupted(),
+            scanned_at: view.scanned_at().map(clock::rfc3339),
             verified_at: view.verified_at().map(clock::rfc3339),
         }
     }

@@ -27,7 +27,9 @@ mod markdown;
 mod markup;
 pub mod mask;
 mod provenance;
+pub mod read;
 mod redact;
+pub mod repository;
 pub mod sanitise;
 mod sarif;
 pub mod summary;
@@ -59,6 +61,10 @@ pub struct Report {
     pub interrupted: bool,
     /// When verification began, in seconds since 1970 (UTC); `None` where nobody asked AWS.
     pub verified_at: Option<u64>,
+    /// When the scan ended, in seconds since 1970 (UTC), where that is known.
+    pub scanned_at: Option<u64>,
+    /// The repository that was scanned, where it is on a host.
+    pub repository: Option<repository::Repository>,
 }
 
 impl Report {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use crate::finding::Finding;
 
 /// What stands where a secret stood.
-const HIDDEN: &[u8] = b"[hidden]";
+pub(super) const HIDDEN: &[u8] = b"[hidden]";
 
 /// Shorter values are words like any other; hiding them would only garble paths.
 const SHORTEST: usize = 8;

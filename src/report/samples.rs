@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::Report;
+use super::repository::Repository;
 use crate::finding::{
     Confidence, Credential, ExcerptLine, Finding, Fingerprint, KeyType, Occurrence, Part, PartKind,
     Segment, Severity,
 };
 use crate::location::{Origin, Position, Span};
+use crate::provenance::{CommitFacts, Names, Provenance, Reachability};
 use crate::secret::Secret;
 use crate::source::{Coverage, NotScanned};
 use crate::verdict::{Cause, CauseKind, Live, Partition, SkipReason, Verdict};
@@ -238,5 +240,104 @@ pub(super) fn report() -> Report {
         seconds: 0.25,
         interrupted: false,
         verified_at: None,
+        scanned_at: Some(1_795_462_800),
+        repository: Some(repository()),
+    }
+}
+
+/// A repository on a host, scanned from its top.
+pub(super) fn repository() -> Repository {
+    let remote = "https://bot:password@github.com/example/shop.git";
+    let mut repository = Repository::of_remote(remote).unwrap();
+    repository.head = Some("0123456789abcdef0123456789abcdef01234567".to_owned());
+    repository.directories = vec![(".".into(), "".into())];
+    repository
+}
+
+/// A key that was in a branch for 214 days.
+pub(super) fn provenance() -> Provenance {
+    let names = |listed: &[&str], count| Names {
+        listed: listed.iter().map(|&name| name.to_owned()).collect(),
+        count,
+    };
+    let commit = |digit: &str, seconds| {
+        Some(CommitFacts {
+            id: digit.repeat(40),
+            author: "Ada <ada@example.com>".to_owned(),
+            seconds,
+        })
+    };
+    Provenance {
+        reachability: Reachability::Reachable,
+        first: commit("4", 1_776_900_000),
+        first_at_cut: true,
+        last: commit("5", 1_790_000_000),
+        removed: commit("6", 1_795_389_600),
+        commits: 17,
+        objects: 2,
+        places: 2,
+        in_head: false,
+        branches: names(&["main", "release"], 2),
+        tags: names(&["v1.0"], 130),
+        remotes: names(&["origin/main"], 1),
+        other_refs: names(&[], 0),
+        submodule: Some("vendor/lib".to_owned()),
+    }
+}
+
+/// A report with a finding in every kind of place, verdicts of every kind, and names that are not
+/// UTF-8.
+pub(super) fn everything() -> Report {
+    let commit: Box<str> = "fedcba9876543210fedcba9876543210fedcba98".into();
+    let mut findings = report().findings;
+    findings.extend(verified().findings);
+    let origins = [
+        Origin::Stdin,
+        Origin::Index("app/settings.py".into()),
+        Origin::Commit {
+            commit: commit.clone(),
+            path: "docs/a b.md".into(),
+        },
+        Origin::Name {
+            commit: Some(commit.clone()),
+            path: "keys/a".into(),
+        },
+        Origin::Name {
+            commit: None,
+            path: "keys/b".into(),
+        },
+        Origin::Message {
+            commit: Some(commit.clone()),
+            name: "commit message".into(),
+        },
+        Origin::Message {
+            commit: None,
+            name: "commit message".into(),
+        },
+    ];
+    let object = |kind| Origin::Object {
+        kind,
+        id: commit.clone(),
+    };
+    let objects = [object("blob"), object("commit")];
+    let place = pair().occurrences.remove(0);
+    findings[0].occurrences = origins
+        .into_iter()
+        .chain(objects)
+        .map(|origin| Occurrence {
+            origin,
+            ..place.clone()
+        })
+        .collect();
+    findings[0].provenance = Some(Box::new(provenance()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt as _;
+        let name = std::ffi::OsString::from_vec(b"a\xff\n.py".to_vec());
+        findings[3].occurrences[0].origin = Origin::File(name.into());
+    }
+    Report {
+        findings,
+        ..verified()
     }
 }

@@ -157,8 +157,9 @@ impl View<'_> {
 
     fn remedy(&self, finding: &Finding, live: &Live) -> remedy::Remedy {
         let id = finding.credential.access_key_id.as_deref();
+        let id = self.key_id(id.unwrap_or_default());
         let at = clock::rfc3339(self.verified_at().unwrap_or_default());
-        let mut remedy = remedy::first_step(live, id.unwrap_or_default(), &at);
+        let mut remedy = remedy::first_step(live, &id, &at);
         remedy.command = remedy.command.map(|command| self.clean_str(&command));
         remedy
     }

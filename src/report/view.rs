@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 
 use super::provenance::ProvenanceObject;
-use super::redact::Redactor;
+use super::redact::{HIDDEN, Redactor};
+use super::repository::Repository;
 use super::verdict::{LiveWords, VerdictObject};
 use super::{Options, Report, mask};
 use crate::finding::{ExcerptLine, Finding, KeyType, Occurrence, Part, Segment, Severity};
@@ -34,6 +35,15 @@ impl<'r> View<'r> {
     /// The findings in the report's order, prepared one at a time.
     pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.report.findings.iter().map(|finding| Entry {
+            view: self,
+            finding,
+        })
+    }
+
+    /// The finding number `index`.
+    pub(super) fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        let finding = self.report.findings.get(index)?;
+        Some(Entry {
             view: self,
             finding,
         })
@@ -77,6 +87,16 @@ impl<'r> View<'r> {
         self.report.verified_at
     }
 
+    /// When the scan ended, in seconds since 1970.
+    pub(super) fn scanned_at(&self) -> Option<u64> {
+        self.report.scanned_at
+    }
+
+    /// The repository that was scanned, where it is on a host.
+    pub(super) fn repository(&self) -> Option<&Repository> {
+        self.report.repository.as_ref()
+    }
+
     /// An account, as formats for people give it: never in full.
     pub(super) fn account_partly(&self, id: &str) -> String {
         match self.options.mask_ids {
@@ -104,7 +124,8 @@ impl<'r> View<'r> {
         String::from_utf8_lossy(&self.clean(text.as_bytes())).into_owned()
     }
 
-    fn key_id(&self, id: &str) -> String {
+    /// An access key ID.
+    pub(super) fn key_id(&self, id: &str) -> String {
         if self.options.mask_ids {
             mask::key_id(id)
         } else {
@@ -232,12 +253,58 @@ pub(super) struct Place<'v> {
 impl Place<'_> {
     /// The path, bytes as the system has them. Not yet safe for a terminal.
     pub(super) fn path(&self) -> Cow<'_, [u8]> {
+        match path_bytes(&self.occurrence.origin) {
+            Cow::Borrowed(path) => self.view.clean(path),
+            Cow::Owned(path) => Cow::Owned(self.view.clean(&path).into_owned()),
+        }
+    }
+
+    /// What it is that was read, in a word.
+    pub(super) fn kind(&self) -> &'static str {
         match &self.occurrence.origin {
-            Origin::File(path)
-            | Origin::Index(path)
-            | Origin::Commit { path, .. }
-            | Origin::Name { path, .. } => self.view.clean(path.as_os_str().as_encoded_bytes()),
-            other => Cow::Owned(self.view.clean(other.path().as_bytes()).into_owned()),
+            Origin::File(_) => "file",
+            Origin::Stdin => "stdin",
+            Origin::Index(_) => "index",
+            Origin::Commit { .. } => "commit",
+            Origin::Name { .. } => "name",
+            Origin::Message { .. } => "message",
+            Origin::Object { .. } => "object",
+        }
+    }
+
+    /// The id of the object of a repository, where it is one.
+    pub(super) fn object(&self) -> Option<&str> {
+        match &self.occurrence.origin {
+            Origin::Object { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Its page on the repository's host. For a file on disk that is the file as `HEAD` has it.
+    pub(super) fn url(&self) -> Option<String> {
+        let repository = self.view.repository()?;
+        let shown = self.path();
+        // A path with something taken out is no path.
+        if shown.windows(HIDDEN.len()).any(|part| part == HIDDEN)
+            || *shown != *path_bytes(&self.occurrence.origin)
+        {
+            return None;
+        }
+        let line = self.line_and_column().0;
+        match &self.occurrence.origin {
+            Origin::File(path) => {
+                let path = repository.path_of(path)?;
+                repository.line_url(&path, repository.head.as_deref()?, line)
+            }
+            Origin::Commit { commit, path } => repository.line_url(path, commit, line),
+            Origin::Name { commit, path } => repository.line_url(path, commit.as_deref()?, 1),
+            Origin::Message { commit, name } if &**name == "commit message" => {
+                repository.commit_url(commit.as_deref()?)
+            }
+            Origin::Object { kind: "commit", id } => repository.commit_url(id),
+            Origin::Message { .. } | Origin::Object { .. } | Origin::Stdin | Origin::Index(_) => {
+                None
+            }
         }
     }
 
@@ -280,6 +347,19 @@ impl Place<'_> {
             Segment::Id(id) => Segment::Text(self.view.key_id(id)),
             Segment::Text(text) => Segment::Text(self.view.clean_str(text)),
             other => other.clone(),
+        }
+    }
+}
+
+/// The path, or what stands for one, as the system has it.
+fn path_bytes(origin: &Origin) -> Cow<'_, [u8]> {
+    match origin {
+        Origin::File(path)
+        | Origin::Index(path)
+        | Origin::Commit { path, .. }
+        | Origin::Name { path, .. } => Cow::Borrowed(path.as_os_str().as_encoded_bytes()),
+        Origin::Message { .. } | Origin::Object { .. } | Origin::Stdin => {
+            Cow::Owned(origin.path().into_owned().into_bytes())
         }
     }
 }

@@ -517,6 +517,7 @@ fn help_looks_as_it_did_and_is_short() {
         &["rules"],
         &["rules", "list"],
         &["rules", "show"],
+        &["report"],
     ] {
         for option in ["-h", "--help"] {
             let ran = run(&tree, &[command, &[option]].concat());

@@ -24,5 +24,6 @@ mod no_secret;
 mod no_verify;
 mod recall;
 mod recall_forms;
+mod report;
 #[cfg(feature = "verify")]
 mod verify;

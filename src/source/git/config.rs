@@ -3,7 +3,7 @@
 //! Includes are not followed: git does not follow them for these settings either
 //! (`gitrepository-layout(5)`), and no value read here is ever run.
 
-/// Settings without a subsection: `section.key` in lower case, and the value.
+/// Settings: `section.key` in lower case, or `section.Subsection.key`, and the value.
 #[derive(Debug, Default)]
 pub(super) struct Config(Vec<(String, String)>);
 
@@ -21,7 +21,7 @@ impl Config {
                 let Some((name, rest)) = header.split_once(']') else {
                     continue;
                 };
-                section = (!name.contains('"')).then(|| name.trim().to_ascii_lowercase());
+                section = Some(section_name(name));
                 line = rest.trim();
             }
             let (Some(section), false) = (&section, line.is_empty()) else {
@@ -46,6 +46,17 @@ impl Config {
     pub(super) fn flag(&self, name: &str) -> Option<bool> {
         let value = self.get(name)?.to_ascii_lowercase();
         Some(matches!(value.as_str(), "true" | "yes" | "on" | "1"))
+    }
+}
+
+/// `core` or `remote "origin"` as the beginning of a setting's name. Only the first part is without
+/// case.
+fn section_name(header: &str) -> String {
+    match header.trim().split_once(char::is_whitespace) {
+        None => header.trim().to_ascii_lowercase(),
+        Some((name, subsection)) => {
+            format!("{}.{}", name.to_ascii_lowercase(), unquote(subsection))
+        }
     }
 }
 
@@ -81,7 +92,7 @@ mod tests {
     #[test]
     fn settings_are_read_as_git_reads_them() {
         let config = Config::parse(
-            b"[core]\n\tbare = TRUE ; why\n worktree = \"a # b\\\\c\"  # x\n[remote \"o\"]\n bare=false\n\
+            b"[core]\n\tbare = TRUE ; why\n worktree = \"a # b\\\\c\"  # x\n[Remote \"o\"]\n Bare=false\n\
               [extensions] objectFormat = sha256\n[Core]\n lone\n# core = x\n",
         );
         assert_eq!(config.flag("core.bare"), Some(true));
@@ -89,5 +100,6 @@ mod tests {
         assert_eq!(config.get("extensions.objectformat"), Some("sha256"));
         assert_eq!(config.flag("core.lone"), Some(true));
         assert_eq!(config.get("core.missing"), None);
+        assert_eq!(config.get("remote.o.bare"), Some("false"));
     }
 }

@@ -45,6 +45,7 @@ pub struct Repository {
     hash: HashKind,
     ref_storage: String,
     partial: bool,
+    remote_url: Option<String>,
 }
 
 /// What the environment says of a repository (`git(1)`, "The Git Repository").
@@ -153,6 +154,7 @@ impl Repository {
             hash,
             ref_storage,
             partial: is_partial(&config, &common_dir),
+            remote_url: config.get("remote.origin.url").map(str::to_owned),
             git_dir,
             common_dir,
         })
@@ -204,6 +206,12 @@ impl Repository {
     #[must_use]
     pub fn ref_storage(&self) -> &str {
         &self.ref_storage
+    }
+
+    /// The address of the remote `origin`, as configured: it may hold a password.
+    #[must_use]
+    pub fn remote_url(&self) -> Option<&str> {
+        self.remote_url.as_deref()
     }
 
     /// Whether it was cloned without some of its objects (`git clone --filter`).
