@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use straykey::detect;
 use straykey::finding::Confidence;
 use straykey::report::sanitise;
-use straykey::rules::{Rule, RuleSet};
+use straykey::rules::{RuleHandle, RuleSet};
 
 use super::args::RulesCommand;
 use super::exit::Exit;
@@ -25,10 +25,10 @@ pub(crate) fn run(command: &RulesCommand) -> Result<Exit> {
     Ok(Exit::Clean)
 }
 
-fn list(rules: &[Rule]) -> Result<()> {
-    let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+fn list(rules: &[RuleHandle]) -> Result<()> {
+    let width = rules.iter().map(|rule| rule.id().len()).max().unwrap_or(0);
     print(|out| {
-        for rule in rules {
+        for rule in rules.iter().map(RuleHandle::rule) {
             let severity = rule.severity.as_str();
             let confidence = rule.confidence.as_str();
             let description = sanitise::line(rule.description.as_bytes());
@@ -42,10 +42,11 @@ fn list(rules: &[Rule]) -> Result<()> {
     })
 }
 
-fn show(rules: &[Rule], id: &str) -> Result<()> {
-    let Some(rule) = rules.iter().find(|rule| *rule.id == *id) else {
+fn show(rules: &[RuleHandle], id: &str) -> Result<()> {
+    let Some(rule) = rules.iter().find(|rule| rule.id() == id) else {
         bail!("there is no rule `{id}`; straykey rules list shows them all");
     };
+    let rule = rule.rule();
     print(|out| {
         writeln!(out, "{}", rule.id)?;
         writeln!(out, "  {}", sanitise::line(rule.description.as_bytes()))?;
@@ -80,6 +81,7 @@ fn test(rules: &RuleSet) -> Result<Exit> {
         }
         let examples: usize = rules
             .enabled()
+            .map(RuleHandle::rule)
             .map(|rule| rule.test.matching.len() + rule.test.not_matching.len())
             .sum();
         writeln!(

@@ -3,7 +3,7 @@
 use crate::detect::Detector;
 use crate::location::Origin;
 use crate::rules::examples::expand;
-use crate::rules::{Rule, RuleSet};
+use crate::rules::{Rule, RuleHandle, RuleSet};
 use crate::source::Blob;
 
 /// An example that did not come out as its rule says.
@@ -23,6 +23,7 @@ pub fn check(rules: &RuleSet) -> Vec<Failure> {
     let detector = Detector::new(rules);
     rules
         .enabled()
+        .map(RuleHandle::rule)
         .flat_map(|rule| check_rule(&detector, rule))
         .collect()
 }

@@ -1,10 +1,11 @@
 //! The data that the AWS detector goes by: `patterns/aws.toml` and `patterns/aws-canaries.toml`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Rule;
+use super::RuleHandle;
 
 /// Word lists of the AWS detector; all words in lower case, letters and digits only.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,13 +29,13 @@ pub struct AwsWords {
 #[derive(Clone, Debug)]
 pub struct AwsRules {
     /// An access key ID with its secret.
-    pub pair: Rule,
+    pub pair: RuleHandle,
     /// An access key ID alone.
-    pub key_id: Rule,
+    pub key_id: RuleHandle,
     /// A secret access key alone.
-    pub secret: Rule,
+    pub secret: RuleHandle,
     /// The word lists.
-    pub words: AwsWords,
+    pub words: Arc<AwsWords>,
     /// Accounts of canary tokens, twelve digits each.
     pub canary_accounts: BTreeSet<String>,
 }

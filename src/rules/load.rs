@@ -2,14 +2,13 @@
 //! rules are known.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::file::{self, FileRule, RuleFile};
 use super::gitleaks::WITHOUT_COUNTERPART;
-use super::library;
 use super::pattern::{Allowlist, Pattern};
 use super::value::Text;
-use super::{DetectorKind, Rule, RuleError, RuleSet};
+use super::{DetectorKind, Rule, RuleError, RuleHandle, RuleSet};
 use crate::finding::{Confidence, Severity};
 
 /// Longest rule file, in bytes.
@@ -70,14 +69,13 @@ impl RuleSet {
 
     fn check_required(&self, path: Option<&Path>) -> Result<(), RuleError> {
         for rule in &self.rules {
-            let pattern = rule.pattern.iter();
-            for required in pattern.flat_map(|pattern| &pattern.required) {
-                if self.rule(&required.id).is_none() {
+            for required in rule.required() {
+                if self.rule(required).is_none() {
                     return Err(RuleError::Form {
                         file: path.unwrap_or(Path::new("")).display().to_string(),
                         message: format!(
-                            "rule {} requires {}, which is no rule",
-                            rule.id, required.id
+                            "rule {} requires {required}, which is no rule",
+                            rule.id()
                         ),
                     });
                 }
@@ -85,31 +83,6 @@ impl RuleSet {
         }
         Ok(())
     }
-}
-
-/// The rules of the library; read once a process.
-pub(super) fn library_rules() -> Result<&'static [Rule], RuleError> {
-    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
-    if let Some(rules) = RULES.get() {
-        return Ok(rules);
-    }
-    let rules = read_library()?;
-    Ok(RULES.get_or_init(|| rules))
-}
-
-fn read_library() -> Result<Vec<Rule>, RuleError> {
-    let mut rules = Vec::new();
-    for &(file, text) in library::FILES {
-        let text = Text {
-            file,
-            text,
-            builtin: true,
-        };
-        for rule in file::read(text)?.rules {
-            rules.push(new_rule(text, rule, true)?);
-        }
-    }
-    Ok(rules)
 }
 
 fn load_file(
@@ -202,19 +175,11 @@ fn extended(
 impl RuleSet {
     /// Positions of the rules that `id` names, by id or by alias.
     fn named(&self, id: &str) -> Vec<usize> {
-        let is = |rule: &Rule| &*rule.id == id;
-        if let Some(at) = self.rules.iter().position(is) {
+        if let Some(at) = self.rules.iter().position(|rule| rule.id() == id) {
             return vec![at];
         }
-        let also = |rule: &Rule| {
-            rule.aliases.iter().any(|alias| alias == id)
-                || rule
-                    .pattern
-                    .as_ref()
-                    .is_some_and(|pattern| pattern.aliases.iter().any(|alias| alias == id))
-        };
         (0..self.rules.len())
-            .filter(|&at| also(&self.rules[at]))
+            .filter(|&at| self.rules[at].has_alias(id))
             .collect()
     }
 
@@ -224,8 +189,10 @@ impl RuleSet {
         self.rules.retain_mut(|rule| {
             let off = found.contains(&at);
             at += 1;
-            rule.enabled &= !off;
-            !off || rule.pattern.is_none()
+            if off {
+                rule.switch(false);
+            }
+            !off || !rule.is_pattern()
         });
     }
 
@@ -247,7 +214,7 @@ impl RuleSet {
                 if found.is_empty() && !WITHOUT_COUNTERPART.contains(&id.as_str()) {
                     return Err(text.error(*at, "targetRules", format!("no rule {id}")));
                 }
-                rules.extend(found.into_iter().map(|at| self.rules[at].id.clone()));
+                rules.extend(found.into_iter().map(|at| self.rules[at].id().into()));
             }
             if rules.is_empty() && !entry.target_rules.is_empty() {
                 continue;
@@ -267,17 +234,20 @@ impl RuleSet {
         if found.is_empty() && !new && WITHOUT_COUNTERPART.contains(&&*rule.id) {
             return Ok(());
         }
-        let same_id = found.len() == 1 && self.rules[found[0]].id == rule.id;
-        let pattern = found.first().and_then(|&at| self.rules[at].pattern.clone());
+        let same_id = found.len() == 1 && self.rules[found[0]].id() == &*rule.id;
+        let pattern = found
+            .first()
+            .and_then(|&at| self.rules[at].pattern().cloned());
         match (new, same_id, pattern) {
             // Another expression under the name of rules that are ours: it takes their place.
             (true, false, _) | (true, true, None) => {
                 self.turn_off(&found);
-                self.rules.push(new_rule(text, rule, false)?);
+                self.rules
+                    .push(RuleHandle::own(new_rule(text, rule, false)?));
             }
             (true, true, Some(pattern)) => {
-                let merged = merge(text, &self.rules[found[0]], &pattern, &rule)?;
-                self.rules[found[0]] = merged;
+                let merged = merge(text, self.rules[found[0]].rule(), &pattern, &rule)?;
+                self.rules[found[0]] = RuleHandle::own(merged);
             }
             (false, _, _) if found.is_empty() => {
                 let message = format!("rule {} has neither regex nor path", rule.id);
@@ -294,11 +264,12 @@ impl RuleSet {
         found: &[usize],
         rule: &FileRule,
     ) -> Result<(), RuleError> {
-        let ids: Vec<Arc<str>> = found.iter().map(|&at| self.rules[at].id.clone()).collect();
+        let ids: Vec<Arc<str>> = found.iter().map(|&at| self.rules[at].id().into()).collect();
         for &at in found {
-            match self.rules[at].pattern.clone() {
+            match self.rules[at].pattern().cloned() {
                 Some(pattern) => {
-                    self.rules[at] = merge(text, &self.rules[at], &pattern, rule)?;
+                    let merged = merge(text, self.rules[at].rule(), &pattern, rule)?;
+                    self.rules[at] = RuleHandle::own(merged);
                 }
                 None => self
                     .allowlists
@@ -313,7 +284,7 @@ impl RuleSet {
 }
 
 /// A rule of its own.
-fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleError> {
+pub(super) fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleError> {
     check_groups(text, &rule)?;
     let severity = rule.severity.unwrap_or(Severity::High);
     let description = rule.description.unwrap_or_else(|| rule.id.to_string());
@@ -325,8 +296,7 @@ fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleE
         severity,
         confidence,
         source: rule.source.unwrap_or_default(),
-        enabled: !builtin || confidence > Confidence::Low,
-        aliases: Vec::new(),
+        aliases: rule.aliases,
         test: Arc::new(rule.test),
         pattern: Some(Arc::new(Pattern {
             regex: rule.regex.map(|regex| regex.text),
@@ -345,7 +315,6 @@ fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleE
             checksum: rule.checksum,
             structure: rule.structure,
             refuse_placeholders: rule.placeholders.unwrap_or(builtin),
-            aliases: rule.aliases,
             builtin,
         })),
     })
@@ -366,7 +335,6 @@ fn merge(
     }
     merged.severity = rule.severity.unwrap_or(known.severity);
     merged.confidence = rule.confidence.unwrap_or(known.confidence);
-    merged.enabled = true;
     if let Some(regex) = &rule.regex {
         check_group(text, rule, regex.groups)?;
         changed.regex = Some(regex.text.clone());
@@ -432,13 +400,13 @@ mod tests {
     fn a_file_replaces_the_built_in_rules_unless_it_extends_them() {
         let own = "[[rules]]\nid='own'\nregex='x'\n";
         let set = RuleSet::from_text("t", own).unwrap();
-        let on: Vec<&str> = set.enabled().map(|rule| &*rule.id).collect();
+        let on: Vec<&str> = set.enabled().map(RuleHandle::id).collect();
         assert_eq!(on, ["own"]);
         let both = format!("{own}[extend]\nuseDefault=true\ndisabledRules=['stripe-access-token']");
         let set = RuleSet::from_text("t", &both).unwrap();
-        assert!(set.enabled().any(|rule| &*rule.id == "github-pat"));
-        assert!(set.enabled().any(|rule| &*rule.id == "aws-access-key-pair"));
-        assert!(!set.enabled().any(|rule| &*rule.id == "stripe-secret-key"));
+        assert!(set.enabled().any(|rule| rule.id() == "github-pat"));
+        assert!(set.enabled().any(|rule| rule.id() == "aws-access-key-pair"));
+        assert!(!set.enabled().any(|rule| rule.id() == "stripe-secret-key"));
     }
 
     #[test]
@@ -446,7 +414,7 @@ mod tests {
         let text = "[extend]\nuseDefault=true\n[[rules]]\nid='github-pat'\n\
                     [[rules.allowlists]]\npaths=['docs/']\n[[rules]]\nid='generic-api-key'\nentropy=4.5";
         let set = RuleSet::from_text("t", text).unwrap();
-        let pattern = |id| set.rule(id).and_then(|rule| rule.pattern.clone()).unwrap();
+        let pattern = |id| set.rule(id).unwrap().pattern().unwrap().clone();
         assert_eq!(pattern("github-pat").allowlists.len(), 1);
         assert_eq!(pattern("generic-api-key").entropy, Some(4.5));
     }

@@ -5,6 +5,9 @@ pub(crate) mod crc32;
 pub mod examples;
 mod file;
 mod gitleaks;
+mod handle;
+#[rustfmt::skip]
+mod index;
 mod library;
 mod load;
 pub mod pattern;
@@ -18,6 +21,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 pub use aws::{AwsRules, AwsWords};
+pub use handle::RuleHandle;
 pub use load::TargetedAllowlist;
 pub use pattern::Pattern;
 
@@ -43,9 +47,6 @@ pub struct Rule {
     pub confidence: Confidence,
     /// Address of the documentation that its format is taken from.
     pub source: String,
-    /// Whether it is looked for.
-    #[serde(default = "yes")]
-    pub enabled: bool,
     /// Names of the same thing in other tools' configurations.
     #[serde(default)]
     pub aliases: Vec<String>,
@@ -55,10 +56,6 @@ pub struct Rule {
     /// What the generic detector works with.
     #[serde(skip)]
     pub pattern: Option<Arc<Pattern>>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// The detectors that a rule can name.
@@ -132,7 +129,7 @@ struct CanaryFile {
 /// A validated set of rules.
 #[derive(Clone, Debug)]
 pub struct RuleSet {
-    rules: Vec<Rule>,
+    rules: Vec<RuleHandle>,
     aws: AwsRules,
     allowlists: Vec<TargetedAllowlist>,
 }
@@ -155,15 +152,13 @@ impl RuleSet {
     /// No rules; the AWS ones are known, but off.
     fn empty() -> Result<Self, RuleError> {
         let mut set = Self::read_aws()?;
-        for rule in &mut set.rules {
-            rule.enabled = false;
-        }
+        set.rules.iter_mut().for_each(|rule| rule.switch(false));
         Ok(set)
     }
 
     fn read() -> Result<Self, RuleError> {
         let mut set = Self::read_aws()?;
-        set.rules.extend(load::library_rules()?.iter().cloned());
+        set.rules.extend(RuleHandle::library());
         Ok(set)
     }
 
@@ -175,17 +170,18 @@ impl RuleSet {
                 .iter()
                 .find(|rule| &*rule.id == id)
                 .cloned()
+                .map(RuleHandle::own)
                 .ok_or(RuleError::Missing(id))
         };
         let aws = AwsRules {
             pair: rule("aws-access-key-pair")?,
             key_id: rule("aws-access-key-id")?,
             secret: rule("aws-secret-access-key")?,
-            words: file.aws,
+            words: Arc::new(file.aws),
             canary_accounts: canaries.accounts,
         };
         Ok(Self {
-            rules: file.rules,
+            rules: file.rules.into_iter().map(RuleHandle::own).collect(),
             aws,
             allowlists: Vec::new(),
         })
@@ -196,24 +192,22 @@ impl RuleSet {
     #[must_use]
     pub fn with_confidence(mut self, confidence: Confidence) -> Self {
         for rule in &mut self.rules {
-            let builtin = rule.pattern.as_ref().is_some_and(|pattern| pattern.builtin);
-            if builtin {
-                rule.enabled = rule.confidence >= confidence;
+            if rule.is_pattern() && rule.is_builtin() {
+                rule.switch(rule.confidence() >= confidence);
             }
         }
         self
     }
 
     /// The rules that are looked for.
-    pub fn enabled(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().filter(|rule| rule.enabled)
+    pub fn enabled(&self) -> impl Iterator<Item = &RuleHandle> {
+        self.rules.iter().filter(|rule| rule.is_enabled())
     }
 
     /// Whether any built-in rule is on.
     #[must_use]
     pub fn has_builtin(&self) -> bool {
-        self.enabled()
-            .any(|rule| rule.pattern.as_ref().is_none_or(|pattern| pattern.builtin))
+        self.enabled().any(RuleHandle::is_builtin)
     }
 
     /// What is not a finding, whatever rule found it or for the rules named there.
@@ -224,14 +218,14 @@ impl RuleSet {
 
     /// The rules, in the order of their files.
     #[must_use]
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[RuleHandle] {
         &self.rules
     }
 
     /// The rule called `id`.
     #[must_use]
-    pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| &*rule.id == id)
+    pub fn rule(&self, id: &str) -> Option<&RuleHandle> {
+        self.rules.iter().find(|rule| rule.id() == id)
     }
 
     /// What the AWS detector is built from.
@@ -239,7 +233,8 @@ impl RuleSet {
     pub fn aws(&self) -> AwsRules {
         let mut aws = self.aws.clone();
         for rule in [&mut aws.pair, &mut aws.key_id, &mut aws.secret] {
-            rule.enabled = self.rule(&rule.id).is_some_and(|known| known.enabled);
+            let on = self.rule(rule.id()).is_some_and(RuleHandle::is_enabled);
+            rule.switch(on);
         }
         aws
     }
@@ -264,6 +259,7 @@ mod tests {
             rules
                 .rules()
                 .iter()
+                .map(RuleHandle::rule)
                 .all(|rule| rule.test.matching.len() >= 3 && rule.test.not_matching.len() >= 3)
         );
     }

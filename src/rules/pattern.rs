@@ -29,8 +29,6 @@ pub struct Pattern {
     pub structure: Option<Structure>,
     /// Whether placeholders (`xxxx`, `your-token`, `0123456789`) are not findings.
     pub refuse_placeholders: bool,
-    /// Names of the same thing in other tools' configurations.
-    pub aliases: Vec<String>,
     /// Whether it comes from the program's own library.
     pub builtin: bool,
 }

@@ -15,7 +15,7 @@ use crate::finding::{
     Confidence, Credential, Finding, Fingerprint, KeyType, Occurrence, Part, Severity,
 };
 use crate::location::{Position, Span};
-use crate::rules::{AwsRules, Rule};
+use crate::rules::{AwsRules, RuleHandle};
 use crate::secret::Secret;
 use crate::source::Blob;
 use crate::verdict::{Partition, Verdict};
@@ -90,7 +90,7 @@ impl AwsDetector {
         gather(view, &found, &self.rules.words, plain)
     }
 
-    fn rule_of(&self, entry: &Gathered) -> &Rule {
+    fn rule_of(&self, entry: &Gathered) -> &RuleHandle {
         match (&entry.key_id, &entry.secret) {
             (Some(_), Some(_)) => &self.rules.pair,
             (Some(_), None) => &self.rules.key_id,
@@ -99,7 +99,7 @@ impl AwsDetector {
     }
 
     fn is_wanted(&self, entry: &Gathered) -> bool {
-        self.rule_of(entry).enabled
+        self.rule_of(entry).is_enabled()
     }
 
     /// One finding a credential. A lone access key ID, or a lone secret, that is part of a pair
@@ -145,7 +145,7 @@ impl AwsDetector {
     ) -> Finding {
         // The pair comes first where a lone part was added to it.
         let first = &entries[0];
-        let rule = self.rule_of(first);
+        let rule = self.rule_of(first).rule();
         let credential = self.credential(entries, partition_hints(blob.bytes));
         let mention = entries.iter().all(|entry| entry.mention);
         let mut occurrences: Vec<Occurrence> = entries

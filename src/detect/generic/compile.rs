@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::shape::{Head, always_contains, heads, rare_byte};
 use crate::rules::pattern::{Allowlist, Pattern, Target};
-use crate::rules::{Rule, regex};
+use crate::rules::{Rule, RuleHandle, regex};
 
 /// How far from its keyword a match may reach whose expression sets no bound, in bytes: less
 /// than half a window's margin.
@@ -18,10 +18,10 @@ const REACH: usize = 12 * 1024;
 /// One rule.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    pub(super) rule: Rule,
-    pub(super) pattern: Arc<Pattern>,
-    /// Allowlists of the rule, and of its file where they name it.
-    allowlists: Vec<Allowlist>,
+    pub(super) handle: RuleHandle,
+    /// Allowlists of its file that name it.
+    more: Vec<Allowlist>,
+    pattern: OnceLock<Arc<Pattern>>,
     matcher: OnceLock<Option<Matcher>>,
     path: OnceLock<Option<Regex>>,
     filters: OnceLock<Vec<Filter>>,
@@ -53,26 +53,33 @@ pub(super) struct Anchor {
 }
 
 impl Compiled {
-    pub(super) fn new(rule: &Rule, pattern: &Arc<Pattern>, more: Vec<Allowlist>) -> Self {
-        let mut allowlists = pattern.allowlists.clone();
-        allowlists.extend(more);
+    pub(super) fn new(handle: &RuleHandle, more: Vec<Allowlist>) -> Self {
         Self {
-            rule: rule.clone(),
-            pattern: pattern.clone(),
-            allowlists,
+            handle: handle.clone(),
+            more,
+            pattern: OnceLock::new(),
             matcher: OnceLock::new(),
             path: OnceLock::new(),
             filters: OnceLock::new(),
         }
     }
 
+    pub(super) fn rule(&self) -> &Rule {
+        self.handle.rule()
+    }
+
+    pub(super) fn pattern(&self) -> &Pattern {
+        self.pattern
+            .get_or_init(|| self.handle.pattern().cloned().unwrap_or_default())
+    }
+
     /// The compiled expression; none where the rule goes by the path alone.
     pub(super) fn matcher(&self) -> Option<&Matcher> {
         self.matcher
             .get_or_init(|| {
-                let expression = self.pattern.regex.as_ref()?;
+                let expression = self.pattern().regex.as_ref()?;
                 let regex = regex::compile(expression).ok()?;
-                let plan = plan(expression, &self.pattern);
+                let plan = plan(expression, self.pattern());
                 Some(Matcher { regex, plan })
             })
             .as_ref()
@@ -80,7 +87,7 @@ impl Compiled {
 
     /// Whether the rule is for files of this path.
     pub(super) fn is_for(&self, path: &str) -> bool {
-        let Some(expression) = &self.pattern.path else {
+        let Some(expression) = &self.pattern().path else {
             return true;
         };
         let compiled = self.path.get_or_init(|| regex::compile(expression).ok());
@@ -88,8 +95,9 @@ impl Compiled {
     }
 
     pub(super) fn filters(&self) -> &[Filter] {
+        let all = || self.pattern().allowlists.iter().chain(&self.more);
         self.filters
-            .get_or_init(|| self.allowlists.iter().map(Filter::new).collect())
+            .get_or_init(|| all().map(Filter::new).collect())
     }
 }
 

@@ -21,7 +21,7 @@ use prefilter::Prefilter;
 use structure::Candidate;
 
 use crate::finding::Finding;
-use crate::rules::RuleSet;
+use crate::rules::{RuleHandle, RuleSet, TargetedAllowlist};
 use crate::source::Blob;
 
 /// Finds what the pattern rules of a set describe. Cheap to clone; shared by all threads.
@@ -87,12 +87,7 @@ impl GenericDetector {
 
 impl Engine {
     fn new(set: &RuleSet) -> Self {
-        let needed: HashSet<&str> = set
-            .enabled()
-            .filter_map(|rule| rule.pattern.as_ref())
-            .flat_map(|pattern| &pattern.required)
-            .map(|required| &*required.id)
-            .collect();
+        let needed: HashSet<&str> = set.enabled().flat_map(RuleHandle::required).collect();
         let mut engine = Self {
             rules: Vec::new(),
             prefilter: Prefilter::new(std::iter::empty()),
@@ -102,14 +97,13 @@ impl Engine {
             others: Vec::new(),
         };
         for rule in set.rules() {
-            let Some(pattern) = &rule.pattern else {
-                continue;
-            };
-            if rule.enabled || needed.contains(&*rule.id) {
-                let named = set.allowlists().iter();
-                let named = named.filter(|list| list.rules.contains(&rule.id));
+            let wanted = rule.is_enabled() || needed.contains(rule.id());
+            if rule.is_pattern() && wanted {
+                let names =
+                    |list: &&TargetedAllowlist| list.rules.iter().any(|id| **id == *rule.id());
+                let named = set.allowlists().iter().filter(names);
                 let lists = named.map(|list| list.allowlist.clone()).collect();
-                engine.rules.push(Compiled::new(rule, pattern, lists));
+                engine.rules.push(Compiled::new(rule, lists));
             }
         }
         for list in set.allowlists() {
@@ -126,13 +120,13 @@ impl Engine {
     fn index_keywords(&mut self) {
         let mut numbers: HashMap<&str, usize> = HashMap::new();
         for (index, rule) in self.rules.iter().enumerate() {
-            let keywords = &rule.pattern.keywords;
+            let keywords = rule.handle.keywords();
             let short = keywords.iter().any(|word| word.len() < prefilter::SHORTEST);
             if keywords.is_empty() || short {
                 self.ungated.push(index);
                 continue;
             }
-            for (place, keyword) in keywords.iter().enumerate() {
+            for (place, keyword) in keywords.into_iter().enumerate() {
                 let number = *numbers.entry(keyword).or_insert_with(|| {
                     self.users.push(Vec::new());
                     self.users.len() - 1
@@ -207,7 +201,7 @@ impl Pass<'_> {
                 }
             }
             Plan::Near(longest, rare) => {
-                let length = compiled.pattern.keywords[keyword].len();
+                let length = compiled.pattern().keywords[keyword].len();
                 let start = at.saturating_sub(longest.saturating_sub(length));
                 let end = self.text.len().min(at + longest + 2);
                 let rare_there =
@@ -274,8 +268,8 @@ impl Pass<'_> {
     /// A rule whose keywords, if it has any, are too short for the prefilter.
     fn ungated(&mut self, rule: usize) {
         let compiled = &self.engine.rules[rule];
-        if compiled.pattern.regex.is_none() {
-            let wanted = compiled.pattern.path.is_some() && compiled.is_for(self.path);
+        if compiled.pattern().regex.is_none() {
+            let wanted = compiled.pattern().path.is_some() && compiled.is_for(self.path);
             if wanted && self.allowed(rule, &(0..0), &(0..0)) {
                 return;
             }
@@ -288,7 +282,7 @@ impl Pass<'_> {
             }
             return;
         }
-        let keywords = &compiled.pattern.keywords;
+        let keywords = &compiled.pattern().keywords;
         let there = |word: &String| {
             let word = word.as_bytes();
             let mut windows = self.text.windows(word.len());
@@ -308,7 +302,7 @@ impl Pass<'_> {
         let end = found.end().max(found.start() + 1);
         self.searched.insert(rule, end);
         let compiled = &self.engine.rules[rule];
-        let pattern = &compiled.pattern;
+        let pattern = compiled.pattern();
         let whole = trim_line_feeds(self.text, found.range());
         let group = |number: usize| captures.get_group(number).map(|span| span.range());
         let secret = match pattern.secret_group {
@@ -337,7 +331,7 @@ impl Pass<'_> {
         whole: &Range<usize>,
         secret: Range<usize>,
     ) -> Option<Range<usize>> {
-        let pattern = &compiled.pattern;
+        let pattern = compiled.pattern();
         let bytes = &self.text[secret.clone()];
         let random = pattern
             .entropy

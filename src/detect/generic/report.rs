@@ -25,8 +25,8 @@ pub(super) fn findings(engine: &Engine, blob: &Blob<'_>, matches: Vec<Match>) ->
     let mut kept: Vec<Match> = matches
         .iter()
         .filter(|found| blob.core.contains(&found.whole.start) || blob.bytes.is_empty())
-        .filter(|found| engine.rules[found.rule].rule.enabled)
-        .filter(|found| !engine.rules[found.rule].pattern.skip_report)
+        .filter(|found| engine.rules[found.rule].handle.is_enabled())
+        .filter(|found| !engine.rules[found.rule].pattern().skip_report)
         .filter(|found| has_required(engine, found, &matches, &positions))
         .cloned()
         .collect();
@@ -59,7 +59,7 @@ fn has_required(engine: &Engine, found: &Match, matches: &[Match], positions: &P
             positions.at(found.whole.start),
             positions.at(other.whole.start),
         );
-        *engine.rules[other.rule].rule.id == *required.id
+        *engine.rules[other.rule].rule().id == *required.id
             && required
                 .within_lines
                 .is_none_or(|lines| here.line.abs_diff(there.line) <= lines)
@@ -67,7 +67,7 @@ fn has_required(engine: &Engine, found: &Match, matches: &[Match], positions: &P
                 .within_columns
                 .is_none_or(|columns| here.column.abs_diff(there.column) <= columns)
     };
-    let required = &engine.rules[found.rule].pattern.required;
+    let required = &engine.rules[found.rule].pattern().required;
     required
         .iter()
         .all(|required| matches.iter().any(|other| near(required, other)))
@@ -77,8 +77,8 @@ fn has_required(engine: &Engine, found: &Match, matches: &[Match], positions: &P
 /// rules, a generic one gives way on the same line, as it does in gitleaks.
 fn drop_doubles(engine: &Engine, kept: &mut Vec<Match>, positions: &Positions) {
     let rank = |found: &Match| {
-        let rule = &engine.rules[found.rule].rule;
-        let pattern = &engine.rules[found.rule].pattern;
+        let rule = engine.rules[found.rule].rule();
+        let pattern = engine.rules[found.rule].pattern();
         let chosen = |structure: Structure| structure.chosen_by_people();
         let specific = !rule.id.starts_with("http-") && !pattern.structure.is_some_and(chosen);
         (
@@ -88,8 +88,8 @@ fn drop_doubles(engine: &Engine, kept: &mut Vec<Match>, positions: &Positions) {
             std::cmp::Reverse(found.rule),
         )
     };
-    let builtin = |found: &Match| engine.rules[found.rule].pattern.builtin;
-    let generic = |found: &Match| engine.rules[found.rule].rule.id.contains("generic");
+    let builtin = |found: &Match| engine.rules[found.rule].pattern().builtin;
+    let generic = |found: &Match| engine.rules[found.rule].rule().id.contains("generic");
     let gives_way = |found: &Match, other: &Match| {
         let overlap =
             found.secret.start < other.secret.end && other.secret.start < found.secret.end;
@@ -120,10 +120,10 @@ fn finding(engine: &Engine, blob: &Blob<'_>, found: &Match) -> Finding {
     let secret = &blob.bytes[found.secret.clone()];
     Finding {
         fingerprint: fingerprint(engine, blob, found),
-        rule: compiled.rule.id.clone(),
-        title: compiled.rule.description.clone(),
-        severity: compiled.rule.severity,
-        confidence: compiled.rule.confidence,
+        rule: compiled.rule().id.clone(),
+        title: compiled.rule().description.clone(),
+        severity: compiled.rule().severity,
+        confidence: compiled.rule().confidence,
         credential: Credential {
             secret: (!secret.is_empty()).then(|| Secret::new(secret)),
             ..Credential::default()
@@ -146,14 +146,14 @@ fn fingerprint(engine: &Engine, blob: &Blob<'_>, found: &Match) -> Fingerprint {
     let compiled = &engine.rules[found.rule];
     let secret = &blob.bytes[found.secret.clone()];
     let chosen = compiled
-        .pattern
+        .pattern()
         .structure
         .is_some_and(Structure::chosen_by_people);
     let bits = entropy(secret) * secret.len() as f64;
     if !chosen && bits >= GUESSABLE_BITS {
         return Fingerprint::of("secret", &[secret]);
     }
-    let id = compiled.rule.id.as_bytes();
+    let id = compiled.rule().id.as_bytes();
     if secret.is_empty() {
         let path = blob.origin.path();
         return Fingerprint::of("file", &[id, path.as_bytes()]);

@@ -151,7 +151,7 @@ fn every_built_in_rule_is_looked_for_near_its_keywords_only() {
     let mut wide = Vec::new();
     for rule in &engine.rules {
         match &rule.matcher().unwrap().plan {
-            Plan::Anywhere => wide.push(&*rule.rule.id),
+            Plan::Anywhere => wide.push(&*rule.rule().id),
             Plan::Anchored(..) | Plan::Near(..) => {}
         }
     }
