@@ -1,7 +1,7 @@
 //! The rules that are part of the program: everything in `patterns/`.
 //!
 //! What must be known of every rule at every start (its id, its confidence, its keywords) stands in
-//! [`index`], which is made from the files. The rest is read from the files' text, which is part
+//! `index.rs`, which is made from the files. The rest is read from the files' text, which is part
 //! of the program too, when a rule is first needed.
 
 use std::sync::OnceLock;
@@ -14,7 +14,7 @@ use crate::finding::Confidence;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: &'static str,
-    /// Number of its file in [`index::FILES`].
+    /// Number of its file in `index::FILES`.
     file: usize,
     /// Where in the file the rule stands, in bytes.
     start: usize,

@@ -1,8 +1,8 @@
 //! Finds the keys of every other provider: what rules say by regular expressions.
 //!
-//! One pass over the bytes finds the keywords of all rules ([`prefilter`]). A rule is compiled
+//! One pass over the bytes finds the keywords of all rules (`prefilter`). A rule is compiled
 //! when the first of its keywords is met, and its expression sees only the text near the keyword
-//! that a match can reach ([`shape`]). What it matches is then looked at more closely: entropy,
+//! that a match can reach (`shape`). What it matches is then looked at more closely: entropy,
 //! checksum, structure, placeholders, allowlists.
 
 mod compile;
