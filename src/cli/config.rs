@@ -66,7 +66,8 @@ fn discover(paths: &[PathBuf]) -> Result<Option<PathBuf>> {
     }
 }
 
-fn in_directory(path: &Path) -> Option<PathBuf> {
+/// The configuration file in the directory `path`.
+pub(crate) fn in_directory(path: &Path) -> Option<PathBuf> {
     NAMES
         .iter()
         .map(|name| path.join(name))

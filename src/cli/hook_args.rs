@@ -20,9 +20,20 @@ pub(crate) struct GateArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
 
-    /// Rule files, in straykey's or gitleaks' format; repeatable
+    /// Rule files, in straykey's or gitleaks' format; repeatable [default: the repository's]
+    ///
+    /// Without it, .straykey.toml or else .gitleaks.toml decides: here as it would be committed, on
+    /// a server as the default branch has it.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Vec<std::path::PathBuf>,
+
+    /// Leave the repository's rule files out
+    #[arg(long, conflicts_with = "config")]
+    pub(crate) no_config: bool,
+
+    /// A hook asks nobody.
+    #[arg(long, hide = true)]
+    pub(crate) verify: bool,
 
     /// Write FORMAT to standard output or to a file as well; repeatable
     #[arg(

@@ -25,7 +25,11 @@ use exit::Exit;
 
 /// Runs what the command line asks for. Whatever goes wrong has been said when it returns.
 pub(crate) fn main() -> Exit {
-    let arguments = match Arguments::try_parse_from(hook::as_called()) {
+    let called = match hook::as_called() {
+        Ok(words) => words,
+        Err(error) => return failed(&error),
+    };
+    let arguments = match Arguments::try_parse_from(called) {
         Ok(arguments) => arguments,
         Err(message) => return usage(&message),
     };
@@ -40,10 +44,12 @@ pub(crate) fn main() -> Exit {
         Some(Command::Report(report)) => report::run(&report),
         Some(Command::Rules(command)) => rules::run(&command),
     };
-    result.unwrap_or_else(|error| {
-        say(&format!("error: {error:#}"));
-        Exit::Incomplete
-    })
+    result.unwrap_or_else(|error| failed(&error))
+}
+
+fn failed(error: &anyhow::Error) -> Exit {
+    say(&format!("error: {error:#}"));
+    Exit::Incomplete
 }
 
 /// Prints what clap has to say: an error, or help and version, which are no error.

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::view::{Entry, View};
 use super::{Options, Report, sanitise, summary};
+use crate::finding::Finding;
 
 /// What is held back; each has its own wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,24 +54,37 @@ pub fn write_blocked(
     write_steps(&blocking, gate, out)
 }
 
-/// Writes the findings that are reported and do not block, one line each: below the severity that
-/// blocks, and those of `before`, which were there before the change.
+/// Writes the findings of `report` that do not block, one line each.
 ///
 /// # Errors
 /// Whatever `out` fails with.
-pub fn write_others(
-    report: &Report,
-    before: &Report,
+pub fn write_others(report: &Report, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let view = View::new(report, options);
+    for entry in view.entries().filter(|entry| !entry.blocks()) {
+        write!(out, "not blocking:")?;
+        write_entry(&entry, options, out)?;
+    }
+    Ok(())
+}
+
+/// Writes `findings`, none of which blocks, one line each, with `word` before them.
+///
+/// # Errors
+/// Whatever `out` fails with.
+pub fn write_noted(
+    word: &str,
+    findings: &[Finding],
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    for (report, word) in [(report, "not blocking"), (before, "was there before")] {
-        let view = View::new(report, options);
-        let known = std::ptr::eq(report, before);
-        for entry in view.entries().filter(|entry| known || !entry.blocks()) {
-            write!(out, "{word}:")?;
-            write_entry(&entry, options, out)?;
-        }
+    let report = Report {
+        findings: findings.to_vec(),
+        ..Report::default()
+    };
+    let view = View::new(&report, options);
+    for entry in view.entries() {
+        write!(out, "{word}:")?;
+        write_entry(&entry, options, out)?;
     }
     Ok(())
 }

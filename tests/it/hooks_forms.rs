@@ -294,6 +294,8 @@ fn wrong_calls_block() {
         &["hook", "--stage", "commit-msg", "no-such-file"],
         &["hook", "--stage", "update", "refs/heads/a"],
         &["hook", "no-such-file.txt"],
+        &["hook", "--verify"],
+        &["staged", "--verify"],
     ] {
         let output = repository.straykey(arguments);
         assert_eq!(
@@ -316,6 +318,35 @@ fn wrong_calls_block() {
         .stdin(input)
         .output();
     assert_fails(&output.expect("straykey"), "standard input");
+}
+
+/// A file that is called like an option is none, and nothing passes for want of git.
+#[test]
+fn names_are_not_options_and_no_git_is_no_reason() {
+    let repository = Repository::new(&[]);
+    repository.write("-h.txt", "x\n");
+    repository.write("k.env", key_lines(49));
+    repository.commit_all("keyed");
+    let output = repository.straykey(&["hook", "-h.txt", "k.env"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`-h.txt` is called like an option"), "{said}");
+    repository.git(&["mv", "--", "-h.txt", "-x.txt"]);
+    let output = repository.straykey(&["hook", "-x.txt", "k.env"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    repository.write("--fail-on=critical", "x\n");
+    let output = repository.straykey(&["hook", "--fail-on=critical", "k.env"]);
+    assert_fails(&output, "is called like an option");
+    // With standard input that says nothing the current branch is pushed; without git we do not
+    // know which commits are new.
+    let mut command = Command::new(STRAYKEY);
+    isolate(&mut command, repository.path());
+    let output = command
+        .args(["hook", "--stage", "pre-push", "origin", "x"])
+        .stdin(std::process::Stdio::null())
+        .env("PATH", "/no/such/directory")
+        .output();
+    assert_fails(&output.expect("straykey"), "cannot be started");
 }
 
 /// Names that are not staged are read as files: `pre-commit run --all-files` is a real scan.

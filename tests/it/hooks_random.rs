@@ -1,7 +1,7 @@
 //! Random sequences of git operations in which a key is planted: whatever is pushed, the remote
 //! never gets it, and nothing harmless is held back.
 //!
-//! 500 sequences; `STRAYKEY_SEQUENCES=N` runs another number, `STRAYKEY_SEQUENCE=SEED` one alone.
+//! 40 sequences; `STRAYKEY_SEQUENCES=N` runs another number (500 before a release), `STRAYKEY_SEQUENCE=SEED` one alone.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::hook_kit::{Random, Repository, git_command, pick, text};
 use crate::kit::keys;
 
-const SEQUENCES: usize = 500;
+const SEQUENCES: usize = 40;
 const STEPS: usize = 14;
 
 #[derive(Default)]

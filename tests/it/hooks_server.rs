@@ -100,19 +100,133 @@ fn known_commits_are_not_read_again() {
     assert_rejected(&output, 34, "new.env:1");
 }
 
+/// A configuration that lets everything below `fixtures` pass.
+const LENIENT: &str = "[[allowlists]]\npaths = ['^fixtures/']\n";
+
 /// Nothing that is pushed can switch the hook off: no configuration is read from it.
 #[test]
 fn what_is_pushed_does_not_decide() {
-    let (repository, _) = served("pre-receive", &[]);
+    for hook in ["pre-receive", "update"] {
+        for name in [".straykey.toml", ".gitleaks.toml"] {
+            let (repository, _) = served(hook, &[]);
+            repository.git(&["push", "-q", "origin", "main"]);
+            repository.write(".gitattributes", "* -diff binary filter=x\n");
+            repository.write(name, format!("[extend]\nuseDefault = true\n{LENIENT}"));
+            repository.write(".gitignore", "k.env\n");
+            repository.write("fixtures/k.env", key_lines(35));
+            repository.git(&["add", "-A", "-f"]);
+            repository.git(&["commit", "-q", "-m", "all at once"]);
+            let output = repository.try_git(&["push", "origin", "main"]);
+            assert_rejected(&output, 35, "fixtures/k.env:1");
+            let said = format!("{name} is changed by what is pushed: that counts once");
+            assert!(
+                text(&output.stderr).contains(&said),
+                "{}",
+                text(&output.stderr)
+            );
+        }
+    }
+}
+
+/// The configuration of the default branch decides, as it was before the push.
+#[test]
+fn the_default_branch_decides() {
+    for hook in ["pre-receive", "update"] {
+        let (repository, server) = served(hook, &["--object-format", "sha256"]);
+        repository.write(".straykey.toml", LENIENT);
+        repository.commit_all("configured");
+        repository.git(&["push", "-q", "origin", "main"]);
+        repository.git(&["checkout", "-q", "-b", "topic"]);
+        repository.write("fixtures/k.env", key_lines(36));
+        repository.commit_all("a fixture");
+        assert_accepted(
+            &repository.try_git(&["push", "origin", "topic"]),
+            "scanned ",
+        );
+        repository.write("k.env", key_lines(37));
+        repository.commit_all("a key");
+        assert_rejected(
+            &repository.try_git(&["push", "origin", "topic"]),
+            37,
+            "k.env:1",
+        );
+        repository.git(&["reset", "-q", "--hard", "HEAD~1"]);
+        // A topic that does away with the allowlist is judged by the default branch all the same,
+        // and another default branch by its own configuration.
+        repository.git(&["rm", "-q", ".straykey.toml"]);
+        repository.write("fixtures/l.env", key_lines(38));
+        repository.commit_all("another fixture");
+        assert_accepted(
+            &repository.try_git(&["push", "origin", "topic"]),
+            "scanned ",
+        );
+        repository.git(&[
+            "--git-dir",
+            server.to_str().expect("UTF-8"),
+            "symbolic-ref",
+            "HEAD",
+            "refs/heads/topic",
+        ]);
+        repository.write("fixtures/m.env", key_lines(39));
+        repository.commit_all("one more");
+        assert_rejected(
+            &repository.try_git(&["push", "origin", "topic"]),
+            39,
+            "fixtures/m.env:1",
+        );
+    }
+}
+
+/// A configuration that no push could get past is not let in; one that got in is said.
+#[test]
+fn configurations_that_cannot_be_used() {
+    let (repository, server) = served("pre-receive", &[]);
     repository.git(&["push", "-q", "origin", "main"]);
-    repository.write(".gitattributes", "* -diff binary filter=x\n");
-    repository.write("straykey.toml", "[allow]\npaths = [\"**\"]\n");
-    repository.write(".gitignore", "k.env\n");
-    repository.write("k.env", key_lines(35));
-    repository.git(&["add", "-A", "-f"]);
-    repository.git(&["commit", "-q", "-m", "all at once"]);
+    for (config, what) in [
+        ("[[rules]]\nid = 'x'\nregex = '('\n", ".straykey.toml:3:"),
+        ("[Extend]\npath = '../other.toml'\n", "[extend] path"),
+    ] {
+        repository.write(".straykey.toml", config);
+        repository.commit_all("misconfigured");
+        let output = repository.try_git(&["push", "origin", "main"]);
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.contains(what), "{said}");
+        assert!(
+            said.contains("what is pushed to refs/heads/main has a configuration"),
+            "{said}"
+        );
+        // It does no harm elsewhere.
+        assert_accepted(
+            &repository.try_git(&["push", "origin", "main:topic"]),
+            "scanned ",
+        );
+        repository.git(&["push", "-q", "origin", ":topic"]);
+        repository.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    }
+    std::fs::remove_file(server.join("hooks/pre-receive")).expect("removed");
+    repository.write(".straykey.toml", "nonsense\n");
+    repository.commit_all("misconfigured");
+    repository.git(&["push", "-q", "origin", "main"]);
+    install_hooks(&server, &["pre-receive"]);
+    repository.write("a.txt", "a\n");
+    repository.commit_all("harmless");
     let output = repository.try_git(&["push", "origin", "main"]);
-    assert_rejected(&output, 35, "k.env:1");
+    let said = text(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("the default branch: .straykey.toml:1:"),
+        "{said}"
+    );
+    // The server's own choice gets past it.
+    let script = std::fs::read_to_string(server.join("hooks/pre-receive")).expect("a hook");
+    std::fs::write(
+        server.join("hooks/pre-receive"),
+        script.replace(" hook ", " hook --no-config "),
+    )
+    .expect("written");
+    assert_accepted(
+        &repository.try_git(&["push", "origin", "main"]),
+        "scanned 2 blobs",
+    );
 }
 
 /// Git that says nothing, objects that cannot be read: the push is refused.

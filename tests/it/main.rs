@@ -11,6 +11,7 @@ mod git_objects;
 mod history_kit;
 mod history_objects;
 mod hook_kit;
+mod hooks_config;
 mod hooks_forms;
 mod hooks_index;
 mod hooks_install;

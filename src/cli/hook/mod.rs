@@ -3,8 +3,10 @@
 //! Fails closed: whatever cannot be read, be it because git fails or because time is up, ends in
 //! exit code 2, which blocks like a finding does.
 
+mod called;
 mod message;
 mod push;
+mod rules;
 mod stage;
 mod watchdog;
 
@@ -15,12 +17,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use straykey::detect::Detector;
 use straykey::finding::{Finding, Severity};
-use straykey::introduced::introduced;
+use straykey::introduced::{Introduced, introduced};
 use straykey::location::Origin;
-use straykey::report::blocked::{Gate, write_blocked, write_others};
+use straykey::report::blocked::{Gate, write_blocked, write_noted, write_others};
 use straykey::report::{Options, Report, summary};
 use straykey::scan::{self, Progress};
 use straykey::source::changes::{Changes, staged::staged};
@@ -31,75 +33,70 @@ use super::args::Color;
 use super::exit::Exit;
 use super::hook_args::{GateArguments, HookArguments, Stage, StagedArguments};
 use super::plan::Target;
+use super::say;
 use super::scan::write;
-use super::{config, say};
-
-/// The command line; if the program is called under the name of a hook (a link in the directory
-/// of hooks), that of `straykey hook`.
-pub(super) fn as_called() -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = env::args_os().collect();
-    let name = arguments.first().map(PathBuf::from);
-    let name = name.as_deref().and_then(Path::file_name);
-    if let Some(stage) = name.and_then(|name| Stage::from_name(name.to_str()?)) {
-        let call = ["hook", "--stage", stage.name()].map(OsString::from);
-        arguments.splice(1..1, call);
-    }
-    arguments
-}
+pub(super) use called::as_called;
+use rules::Rules;
 
 pub(super) fn run_staged(arguments: &StagedArguments) -> Result<Exit> {
-    let gate = HookRun::new(&arguments.gate)?;
-    let outcome = gate.staged(&[])?;
-    Ok(gate.finish(outcome))
+    let run = HookRun::new(&arguments.gate)?;
+    let outcome = run.staged(&[])?;
+    Ok(run.finish(outcome))
 }
 
 pub(super) fn run(arguments: &HookArguments) -> Result<Exit> {
-    let gate = HookRun::new(&arguments.gate)?;
+    let rest = &arguments.arguments;
+    let run = HookRun::new(&arguments.gate)?;
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     let call = stage::Call {
-        arguments: &arguments.arguments,
+        arguments: rest,
         variable: &variable,
         ancestors: &stage::ancestors,
         is_file: &Path::is_file,
     };
     let found = arguments.stage.unwrap_or_else(|| stage::detect(&call));
-    let rest = &arguments.arguments;
     let outcome = match found {
-        Stage::PreCommit => gate.staged(rest),
-        Stage::PreMergeCommit | Stage::PreApplypatch | Stage::PrepareCommitMsg => gate.staged(&[]),
-        Stage::CommitMsg | Stage::ApplypatchMsg => gate.message(rest),
-        Stage::PrePush => gate.changes(push::to_be_pushed(rest)?, Gate::Push),
-        Stage::PreReceive => gate.changes(push::received()?, Gate::Receive),
-        Stage::Update => gate.changes(push::updated(rest)?, Gate::Receive),
+        Stage::PreCommit => run.staged(rest),
+        Stage::PreMergeCommit | Stage::PreApplypatch | Stage::PrepareCommitMsg => run.staged(&[]),
+        Stage::CommitMsg | Stage::ApplypatchMsg => run.message(rest),
+        Stage::PrePush => run.pushed(push::to_be_pushed(rest)?),
+        Stage::PreReceive => run.received(push::received()?),
+        Stage::Update => run.received(push::updated(rest)?),
     };
-    Ok(gate.finish(outcome?))
+    Ok(run.finish(outcome?))
 }
 
 /// What a hook has found.
 struct Outcome {
     report: Report,
+    /// What was at the same path before.
     before: Vec<Finding>,
+    /// What would block if the change did not change the rules.
+    let_through: Vec<Finding>,
     gate: Gate,
     /// What to say if nothing was scanned, and that is all right.
     nothing: &'static str,
+    /// What to say of the rules.
+    notes: Vec<String>,
 }
 
 struct HookRun<'a> {
     arguments: &'a GateArguments,
     options: Options,
-    detector: Detector,
     progress: Arc<Progress>,
 }
 
 impl<'a> HookRun<'a> {
     fn new(arguments: &'a GateArguments) -> Result<Self> {
+        if arguments.verify {
+            bail!("--verify is not for hooks, which ask nobody: straykey --verify PATH does");
+        }
         let progress = Arc::new(Progress::default());
         if let Some(seconds) = arguments.timeout {
             watchdog::start(seconds, &progress);
         }
         let auto = || anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         let default = Options::default();
-        let rules = config::of_files(&arguments.config)?;
         Ok(Self {
             arguments,
             options: Options {
@@ -112,7 +109,6 @@ impl<'a> HookRun<'a> {
                     Color::Never => false,
                 },
             },
-            detector: Detector::new(&rules),
             progress,
         })
     }
@@ -123,17 +119,22 @@ impl<'a> HookRun<'a> {
         let top = repository.work_tree().map(Path::to_path_buf);
         let changes = staged(repository).context("cannot read what is staged")?;
         let others = not_staged(names, &changes, top.as_deref());
-        let nothing = match changes.is_empty() {
+        let rules = Rules::staged(self.arguments, &changes)?;
+        let mut outcome = self.changes(&changes, &rules, Gate::Commit);
+        outcome.nothing = match changes.is_empty() {
             true => "nothing staged, nothing scanned",
             false => "nothing with content staged",
         };
-        let mut outcome = self.changes(changes, Gate::Commit)?;
-        outcome.nothing = nothing;
-        if others.is_empty() {
-            return Ok(outcome);
+        if !others.is_empty() {
+            self.add_files(others, &rules, &mut outcome);
         }
-        let files = Files::new(others).no_ignore(true);
-        let more = scan::run(&files, &self.detector, &self.progress);
+        Ok(outcome)
+    }
+
+    /// Scans the files `names` as they lie in the work tree.
+    fn add_files(&self, names: Vec<PathBuf>, rules: &Rules, outcome: &mut Outcome) {
+        let files = Files::new(names).no_ignore(true);
+        let more = scan::run(&files, &rules.detector, &self.progress);
         if !outcome.report.blocked(&self.options) {
             outcome.gate = Gate::Files;
         }
@@ -142,31 +143,68 @@ impl<'a> HookRun<'a> {
         // The totals of the progress run on.
         outcome.report.coverage = more.coverage;
         outcome.report.interrupted |= more.interrupted;
-        Ok(outcome)
     }
 
-    fn changes(&self, changes: Changes, gate: Gate) -> Result<Outcome> {
-        let report = scan::run(&changes, &self.detector, &self.progress);
-        let mut parted = introduced(report, &changes, &self.detector);
+    fn pushed(&self, changes: Changes) -> Result<Outcome> {
+        let rules = Rules::pushed(self.arguments, &changes)?;
+        Ok(self.changes(&changes, &rules, Gate::Push))
+    }
+
+    fn received(&self, (changes, updates): push::Received) -> Result<Outcome> {
+        let rules = Rules::received(self.arguments, &changes, &updates)?;
+        Ok(self.changes(&changes, &rules, Gate::Receive))
+    }
+
+    fn changes(&self, changes: &Changes, rules: &Rules, gate: Gate) -> Outcome {
+        let found = self.introduced(changes, &rules.detector, &self.progress);
+        let mut let_through = Vec::new();
+        if let Some(former) = &rules.former {
+            let blocks = |finding: &Finding| self.options.blocks(finding);
+            let blocking = found
+                .report
+                .findings
+                .iter()
+                .filter(|finding| blocks(finding));
+            let known: HashSet<_> = blocking.map(|finding| finding.fingerprint).collect();
+            let other = self.introduced(changes, former, &Progress::default());
+            let_through = other.report.findings;
+            let_through.retain(|finding| blocks(finding) && !known.contains(&finding.fingerprint));
+        }
+        Outcome {
+            report: found.report,
+            before: found.before,
+            let_through,
+            gate,
+            nothing: "no new commits, nothing scanned",
+            notes: rules.notes.clone(),
+        }
+    }
+
+    fn introduced(
+        &self,
+        changes: &Changes,
+        detector: &Detector,
+        progress: &Progress,
+    ) -> Introduced {
+        let report = scan::run(changes, detector, progress);
+        let mut parted = introduced(report, changes, detector);
         if self.arguments.block_known {
             parted.report.findings.append(&mut parted.before);
         }
-        Ok(Outcome {
-            report: parted.report,
-            before: parted.before,
-            gate,
-            nothing: "no new commits, nothing scanned",
-        })
+        parted
     }
 
     /// The message of a commit, in the file that git names.
     fn message(&self, arguments: &[OsString]) -> Result<Outcome> {
         let source = message::Message::new(arguments)?;
+        let rules = Rules::committed(self.arguments, &push::open()?)?;
         Ok(Outcome {
-            report: scan::run(&source, &self.detector, &self.progress),
+            report: scan::run(&source, &rules.detector, &self.progress),
             before: Vec::new(),
+            let_through: Vec::new(),
             gate: Gate::Message,
             nothing: "an empty message",
+            notes: rules.notes,
         })
     }
 
@@ -196,11 +234,13 @@ impl<'a> HookRun<'a> {
 
     fn tell(&self, outcome: &Outcome, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
         let report = &outcome.report;
-        let before = Report {
-            findings: outcome.before.clone(),
-            ..Report::default()
-        };
-        write_others(report, &before, &self.options, out)?;
+        write_others(report, &self.options, out)?;
+        write_noted("was there before", &outcome.before, &self.options, out)?;
+        for note in &outcome.notes {
+            writeln!(out, "straykey: {note}")?;
+        }
+        let word = "let through by that change";
+        write_noted(word, &outcome.let_through, &self.options, out)?;
         summary::write_not_scanned(report, &self.options, self.arguments.show_skipped, out)?;
         if exit == Exit::Blocked {
             write_blocked(report, &self.options, outcome.gate, out)?;

@@ -32,8 +32,11 @@ pub(super) fn to_be_pushed(arguments: &[OsString]) -> Result<Changes> {
     changes(contents, &updates, &known)
 }
 
+/// What is received: the changes, and the refs that are moved.
+pub(super) type Received = (Changes, Vec<RefUpdate>);
+
 /// The changes of a pre-receive hook: `<old id> <new id> <ref>` on standard input, one a line.
-pub(super) fn received() -> Result<Changes> {
+pub(super) fn received() -> Result<Received> {
     let contents = open()?;
     let mut updates = Vec::new();
     for line in standard_input()?.lines() {
@@ -46,20 +49,21 @@ pub(super) fn received() -> Result<Changes> {
     if updates.is_empty() {
         bail!("git has not said on standard input what is received");
     }
-    changes(contents, &updates, &Known::AllRefs)
+    Ok((changes(contents, &updates, &Known::AllRefs)?, updates))
 }
 
 /// The changes of an update hook: ref, old id, new id as arguments.
-pub(super) fn updated(arguments: &[OsString]) -> Result<Changes> {
+pub(super) fn updated(arguments: &[OsString]) -> Result<Received> {
     let words: Option<Vec<&str>> = arguments.iter().map(|word| word.to_str()).collect();
     let [name, old, new] = words.as_deref().unwrap_or_default() else {
         bail!("git tells an update hook a ref and two ids");
     };
-    let updates = [update(name, old, new)?];
-    changes(open()?, &updates, &Known::AllRefs)
+    let updates = vec![update(name, old, new)?];
+    Ok((changes(open()?, &updates, &Known::AllRefs)?, updates))
 }
 
-fn open() -> Result<Contents> {
+/// The repository in which the hook runs.
+pub(super) fn open() -> Result<Contents> {
     let repository = Repository::from_environment()?;
     Contents::open(repository).context("cannot read the repository")
 }
@@ -104,14 +108,13 @@ fn standard_input() -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The branch we are on, as if it were pushed.
+/// The branch we are on, as if it were pushed; none before the first commit.
 fn current(contents: &Contents) -> Result<Option<RefUpdate>> {
-    let Ok(new) = resolve(contents, "HEAD") else {
+    let Some(new) = contents.head()? else {
         return Ok(None);
     };
-    let null = "0".repeat(new.to_string().len());
     let new = new.to_string();
-    Ok(Some(update("HEAD", &null, &new)?))
+    Ok(Some(update("HEAD", &"0".repeat(new.len()), &new)?))
 }
 
 /// The framework hands over the first ref only, as a range; without one, all is new.
@@ -120,7 +123,9 @@ fn from_framework(contents: Contents) -> Result<Changes> {
         let value = env::var_os(name)?.into_string().ok()?;
         Some(value).filter(|value| !value.is_empty())
     };
-    let to = variable("PRE_COMMIT_TO_REF").unwrap_or_else(|| "HEAD".to_owned());
+    // On the first push of a root commit there is no range, but the branch is named.
+    let to = variable("PRE_COMMIT_TO_REF").or_else(|| variable("PRE_COMMIT_LOCAL_BRANCH"));
+    let to = to.unwrap_or_else(|| "HEAD".to_owned());
     let new = resolve(&contents, &to)?.to_string();
     let old = match variable("PRE_COMMIT_FROM_REF") {
         Some(from) => resolve(&contents, &from)?.to_string(),

@@ -159,6 +159,14 @@ impl Contents {
             .ok_or(ChangeError::Kind { kind, id })
     }
 
+    /// The commit that `HEAD` leads to; `None` before the first one.
+    ///
+    /// # Errors
+    /// Where git's own files cannot be read, or git fails.
+    pub fn head(&self) -> Result<Option<ObjectId>, ChangeError> {
+        super::parents::head(self)
+    }
+
     /// What git says to `arguments`, in this repository and with this environment.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod hand;
 mod large_files;
 mod parents;
 pub mod pushed;
+pub mod settings;
 pub mod staged;
 
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 pub use contents::{ChangeError, Contents};
+
+use settings::Settings;
 
 use super::git::ObjectId;
 use super::index::difference::{MODE_DIRECTORY, MODE_GITLINK, flatten};
@@ -56,6 +59,8 @@ pub struct Changes {
     removed: HashMap<Option<Box<str>>, Vec<Removed>>,
     /// What could not be looked at, or need not be.
     notes: Vec<NotScanned>,
+    /// Configuration and baseline as the index has them.
+    settings: Vec<(Box<[u8]>, Version)>,
 }
 
 /// From so many entries on, threads are worth their start.
@@ -69,6 +74,7 @@ impl Changes {
             texts: Vec::new(),
             removed: HashMap::new(),
             notes: Vec::new(),
+            settings: Vec::new(),
         }
     }
 
@@ -88,6 +94,31 @@ impl Changes {
     #[must_use]
     pub fn contents(&self) -> &Contents {
         &self.contents
+    }
+
+    /// The configuration and the baseline that would be committed; none for what is pushed.
+    ///
+    /// # Errors
+    /// Where one of them cannot be read.
+    pub fn settings(&self) -> Result<Settings, ChangeError> {
+        let plain = |found: &&(Box<[u8]>, Version)| settings::is_plain(found.1.mode);
+        let files: Vec<_> = self.settings.iter().filter(plain).cloned().collect();
+        Settings::read(&self.contents, &files)
+    }
+
+    /// Names among those of configuration and baseline whose content the change replaces, brings or
+    /// takes away; each once, sorted.
+    #[must_use]
+    pub fn changed_settings(&self) -> Vec<&'static str> {
+        let removed = self.removed.values().flatten().map(|(path, _)| &**path);
+        let paths = self.entries.iter().map(|entry| match &entry.origin {
+            Origin::Index(path) | Origin::Commit { path, .. } => path.as_os_str().as_bytes(),
+            _ => b"",
+        });
+        let mut names: Vec<_> = paths.chain(removed).filter_map(settings::name_of).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Hands over what stood at `origin`, an origin of one of the entries, before the change. For

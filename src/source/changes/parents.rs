@@ -30,7 +30,7 @@ pub(super) fn parents(contents: &Contents) -> Result<Vec<ObjectId>, ChangeError>
 }
 
 /// What `HEAD` points at; `None` before the first commit.
-fn head(contents: &Contents) -> Result<Option<ObjectId>, ChangeError> {
+pub(super) fn head(contents: &Contents) -> Result<Option<ObjectId>, ChangeError> {
     let repository = contents.repository();
     if repository.ref_storage() != "files" {
         return head_by_git(contents);

@@ -5,12 +5,12 @@
 
 use super::contents::{ChangeError, Contents, EMPTY_TREES};
 use super::parents::parents;
-use super::{Changes, Entry, path_of};
+use super::{Changes, Entry, path_of, settings};
 use crate::location::Origin;
 use crate::source::NotScanned;
 use crate::source::git::{HashKind, ObjectId, Repository};
 use crate::source::index::difference::{index_against, keep_changed};
-use crate::source::index::{Change, Difference, IndexFile, TreeCache, Version};
+use crate::source::index::{Change, Difference, IndexFile, Removed, TreeCache, Version};
 
 /// Compares the index of `repository` with the parents of the commit that would be made from it.
 ///
@@ -24,19 +24,27 @@ pub fn staged(repository: Repository) -> Result<Changes, ChangeError> {
     for parent in parents(&contents)? {
         trees.push(contents.tree_of(parent)?);
     }
-    let difference = match by_ourselves(&contents, &trees) {
-        Ok(difference) => difference,
+    let (difference, settings) = match by_ourselves(&contents, &trees) {
+        Ok(found) => found,
         // An index of a form that only git knows, or a tree that is yet to be fetched.
-        Err(_) => by_git(&contents, &trees)?,
+        Err(_) => (by_git(&contents, &trees)?, settings::listed(&contents)?),
     };
-    Ok(changes(contents, difference))
+    let mut changes = changes(contents, difference);
+    changes.settings = settings;
+    Ok(changes)
 }
 
-fn by_ourselves(contents: &Contents, trees: &[ObjectId]) -> Result<Difference, String> {
+fn by_ourselves(
+    contents: &Contents,
+    trees: &[ObjectId],
+) -> Result<(Difference, Vec<Removed>), String> {
     let repository = contents.repository();
     let index = IndexFile::read(repository.index(), repository.git_dir(), repository.hash())
         .map_err(|error| error.to_string())?;
-    index_against(&index, trees, contents).map_err(|error| error.to_string())
+    let said = |error: ChangeError| error.to_string();
+    let difference = index_against(&index, trees, contents).map_err(said)?;
+    let settings = settings::in_index(contents, &index).map_err(said)?;
+    Ok((difference, settings))
 }
 
 /// The same difference as git sees it.

@@ -177,6 +177,13 @@ impl IndexFile {
         self.slot_path(&self.slots[position])
     }
 
+    /// The first position whose path is not before `path`.
+    #[must_use]
+    pub fn position(&self, path: &[u8]) -> usize {
+        self.slots
+            .partition_point(|slot| self.slot_path(slot) < path)
+    }
+
     /// The first position at or after `from` whose path does not start with `prefix`, given that
     /// the entries from `from` on are sorted and the first one does.
     #[must_use]
