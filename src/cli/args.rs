@@ -152,7 +152,8 @@ pub(crate) struct CommonArguments {
     ///
     /// Also called --format. Formats: pretty (source excerpts, default on a terminal), line (path:line:col: severity
     /// rule: message, default elsewhere), json, jsonl, sarif (code scanning), gitlab (secret
-    /// detection report), junit, csv, github (annotations, and the job summary), markdown.
+    /// detection report), junit, csv, github (annotations, and the job summary), markdown, html
+    /// (one page for the security team).
     ///
     /// Files are written whole or not at all. If no format goes to standard output, the default
     /// one does, unless --quiet is given.

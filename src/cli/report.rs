@@ -67,7 +67,9 @@ pub(crate) fn run(arguments: &ReportArguments) -> Result<Exit> {
         Some(_) => Exit::of(report.blocked(&options), report.complete()),
         None => Exit::Clean,
     };
-    for target in &targets(&arguments.output, arguments.quiet, surroundings)? {
+    // Who names an output wants that one.
+    let quiet = arguments.quiet || !arguments.output.is_empty();
+    for target in &targets(&arguments.output, quiet, surroundings)? {
         if let Err(error) = scan::write(target, &report, options) {
             say(&format!("error: {error:#}"));
             exit = exit.and_failed();

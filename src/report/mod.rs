@@ -19,6 +19,7 @@ mod excerpt;
 mod github;
 mod gitlab;
 mod group;
+mod html;
 mod json;
 mod jsonl;
 mod junit;
@@ -140,12 +141,14 @@ pub enum Format {
     Github,
     /// For job summaries and tickets: a table.
     Markdown,
+    /// For the security team: one page, by credential.
+    Html,
 }
 
 type Writer = fn(&View<'_>, &mut dyn io::Write) -> io::Result<()>;
 
 /// Name, one line of help, writer.
-const FORMATS: [(Format, &str, &str, Writer); 10] = [
+const FORMATS: [(Format, &str, &str, Writer); 11] = [
     (
         Format::Pretty,
         "pretty",
@@ -200,6 +203,12 @@ const FORMATS: [(Format, &str, &str, Writer); 10] = [
         "markdown",
         "a table for job summaries (masks identifiers)",
         markdown::write,
+    ),
+    (
+        Format::Html,
+        "html",
+        "one page for the security team, by credential",
+        html::write,
     ),
 ];
 

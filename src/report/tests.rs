@@ -49,6 +49,15 @@ fn all_options() -> Vec<Options> {
 
 /// `text` without what changes from version to version and from second to second.
 fn lasting(text: &str) -> String {
+    let text = &text
+        .replace(html::STYLE, "STYLE")
+        .replace(html::PROGRAM, "PROGRAM")
+        .replace(&html::hash(html::STYLE), "HASH")
+        .replace(&html::hash(html::PROGRAM), "HASH")
+        .replace(
+            concat!("straykey ", env!("CARGO_PKG_VERSION")),
+            "straykey VERSION",
+        );
     let keys = [
         "version\": \"",
         "version\":\"",
@@ -106,8 +115,7 @@ fn verdicts_look_as_they_did() {
             };
             let text = written(&report, format, &options);
             assert!(!mask_ids || !text.contains("123456789012"), "{text}");
-            let version = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
-            let text = text.replace(version, "\"VERSION\"");
+            let text = lasting(&text);
             snapshot(&format!("format/{format}.verified{suffix}.txt"), &text);
         }
     }
@@ -163,6 +171,7 @@ fn an_empty_report_is_written_by_every_format() {
             Format::Pretty | Format::Line | Format::Github => assert_eq!(text, ""),
             Format::Csv => assert_eq!(text.lines().count(), 1),
             Format::Markdown => assert_eq!(text, "### No leaked keys\n"),
+            Format::Html => assert!(text.contains("<h1>No leaked keys</h1>"), "{text}"),
             Format::Junit => assert!(text.contains("tests=\"1\" failures=\"0\" errors=\"0\"")),
             Format::Json | Format::Jsonl => {
                 let value: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -191,7 +200,7 @@ fn formats_are_found_by_name() {
     assert_eq!(
         error.to_string(),
         "there is no output format `yaml`; formats: pretty, line, json, jsonl, sarif, gitlab, junit, csv, \
-         github, markdown"
+         github, markdown, html"
     );
 }
 
@@ -337,6 +346,24 @@ fn assert_form(output: &str, format: Format, path: &[u8]) {
             let formula = |cell: &String| cell.starts_with(['=', '+', '-', '@']);
             assert!(!rows[1].iter().any(formula), "{output}");
         }
+        Format::Html => {
+            let lower = output.to_ascii_lowercase();
+            for element in ["<script", "</script", "<style", "<!--", "<svg", "<title"] {
+                let count = lower.matches(element).count();
+                let expected = match element {
+                    "<script" | "</script" => 4,
+                    "<!--" => 0,
+                    _ => 1,
+                };
+                assert_eq!(count, expected, "{element} in {output}");
+            }
+            for (_, data) in html_data(output) {
+                assert!(
+                    serde_json::from_str::<serde_json::Value>(data).is_ok(),
+                    "{data}"
+                );
+            }
+        }
         Format::Github => {
             let lines: Vec<&str> = output.lines().collect();
             assert!(lines.len() == 2 && lines.iter().all(|line| line.starts_with("::error ")));
@@ -348,6 +375,19 @@ fn assert_form(output: &str, format: Format, path: &[u8]) {
             assert!(!output.contains("<script"), "{output}");
         }
     }
+}
+
+/// The data blocks of a page: name and content.
+fn html_data(page: &str) -> Vec<(&str, &str)> {
+    let blocks = page
+        .split("<script type=\"application/json\" id=\"")
+        .skip(1);
+    blocks
+        .map(|block| {
+            let (name, rest) = block.split_once("\">").unwrap();
+            (name, rest.split_once("</script>").unwrap().0)
+        })
+        .collect()
 }
 
 /// A reader of comma-separated values after RFC 4180.

@@ -218,6 +218,41 @@ impl Entry<'_> {
         self.view.verdict_phrase(self.finding)
     }
 
+    /// What verification said, in a word.
+    pub(super) fn state(&self) -> &'static str {
+        self.finding.verdict.state()
+    }
+
+    /// Whether it was set aside: by a baseline, a comment, a path.
+    pub(super) fn suppressed(&self) -> bool {
+        false
+    }
+
+    /// When it came into the history, in seconds since 1970, where that is known.
+    pub(super) fn first_seen(&self) -> Option<u64> {
+        let first = self.finding.provenance.as_ref()?.first.as_ref()?;
+        u64::try_from(first.seconds).ok()
+    }
+
+    /// Who brought it in.
+    pub(super) fn first_author(&self) -> Option<String> {
+        let first = self.finding.provenance.as_ref()?.first.as_ref()?;
+        Some(self.view.clean_str(&first.author))
+    }
+
+    /// When it was taken out of all that is checked out or referred to; `None` where it is still
+    /// there, or that is not known.
+    pub(super) fn gone_since(&self) -> Option<u64> {
+        let known = self.finding.provenance.as_ref()?;
+        let removed = known.removed.as_ref().filter(|_| !known.in_head)?;
+        u64::try_from(removed.seconds).ok()
+    }
+
+    /// The page of a commit of the finding's history.
+    pub(super) fn commit_url(&self, commit: &str) -> Option<String> {
+        linked(self.view, self.finding)?.commit_url(commit)
+    }
+
     /// Where in history it is, for programs; `None` where no history was scanned.
     pub(super) fn provenance(&self) -> Option<ProvenanceObject> {
         self.view.provenance_object(self.finding)
@@ -237,7 +272,7 @@ impl Entry<'_> {
     pub(super) fn places(&self) -> impl ExactSizeIterator<Item = Place<'_>> {
         self.finding.occurrences.iter().map(|occurrence| Place {
             view: self.view,
-            key_id: self.finding.credential.access_key_id.as_deref(),
+            finding: self.finding,
             occurrence,
         })
     }
@@ -246,7 +281,7 @@ impl Entry<'_> {
 /// One place where a credential was seen, as it may be shown.
 pub(super) struct Place<'v> {
     view: &'v View<'v>,
-    key_id: Option<&'v str>,
+    finding: &'v Finding,
     occurrence: &'v Occurrence,
 }
 
@@ -282,7 +317,7 @@ impl Place<'_> {
 
     /// Its page on the repository's host. For a file on disk that is the file as `HEAD` has it.
     pub(super) fn url(&self) -> Option<String> {
-        let repository = self.view.repository()?;
+        let repository = linked(self.view, self.finding)?;
         let shown = self.path();
         // A path with something taken out is no path.
         if shown.windows(HIDDEN.len()).any(|part| part == HIDDEN)
@@ -306,6 +341,16 @@ impl Place<'_> {
                 None
             }
         }
+    }
+
+    /// The page of the commit `commit`.
+    pub(super) fn commit_url(&self, commit: &str) -> Option<String> {
+        linked(self.view, self.finding)?.commit_url(commit)
+    }
+
+    /// Whether its lines are counted in something that one can open.
+    pub(super) fn has_lines(&self) -> bool {
+        !self.is_name()
     }
 
     /// Whether it is the name of a file, not its content.
@@ -341,13 +386,23 @@ impl Place<'_> {
     /// Only the finding's own id stays an [`Segment::Id`], so that formats mark nothing else.
     fn segment(&self, segment: &Segment) -> Segment {
         match segment {
-            Segment::Id(id) if self.key_id.is_some_and(|own| own == id) => {
+            Segment::Id(id) if self.finding.credential.access_key_id.as_ref() == Some(id) => {
                 Segment::Id(self.view.key_id(id))
             }
             Segment::Id(id) => Segment::Text(self.view.key_id(id)),
             Segment::Text(text) => Segment::Text(self.view.clean_str(text)),
             other => other.clone(),
         }
+    }
+}
+
+/// The repository that pages of `finding` are in. A submodule is another one, whose host is not
+/// known.
+fn linked<'v>(view: &'v View<'_>, finding: &Finding) -> Option<&'v Repository> {
+    let provenance = finding.provenance.as_ref();
+    match provenance.is_some_and(|it| it.submodule.is_some()) {
+        true => None,
+        false => view.repository(),
     }
 }
 
