@@ -11,5 +11,7 @@ pub mod rules;
 pub mod scan;
 pub mod secret;
 pub mod source;
+#[cfg(feature = "sweep")]
+pub mod sweep;
 pub mod verdict;
 pub mod verify;

@@ -74,6 +74,17 @@ pub(crate) enum Command {
     /// List and show the rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Sweep an organization: every repository, its whole history
+    #[cfg(feature = "sweep")]
+    Sweep(Box<super::sweep::args::SweepArguments>),
+    /// Sweep an organization: every repository, its whole history
+    #[cfg(not(feature = "sweep"))]
+    #[command(hide = true)]
+    Sweep {
+        /// Needs a straykey that was built with the cargo feature `sweep`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
 }
 
 /// Options of a scan of files.

@@ -18,6 +18,8 @@ mod report;
 mod repository;
 mod rules;
 mod scan;
+#[cfg(feature = "sweep")]
+mod sweep;
 mod verify;
 
 use args::{Arguments, Command};
@@ -25,6 +27,10 @@ use exit::Exit;
 
 /// Runs what the command line asks for. Whatever goes wrong has been said when it returns.
 pub(crate) fn main() -> Exit {
+    #[cfg(feature = "sweep")]
+    if let Some(answer) = sweep::answer_git() {
+        return give(answer);
+    }
     let called = match hook::as_called() {
         Ok(words) => words,
         Err(error) => return failed(&error),
@@ -43,6 +49,13 @@ pub(crate) fn main() -> Exit {
         Some(Command::Scan(scan)) => scan::run(*scan),
         Some(Command::Report(report)) => report::run(&report),
         Some(Command::Rules(command)) => rules::run(&command),
+        #[cfg(feature = "sweep")]
+        Some(Command::Sweep(sweep)) => sweep::run(*sweep),
+        #[cfg(not(feature = "sweep"))]
+        Some(Command::Sweep { .. }) => Err(anyhow::anyhow!(
+            "this straykey was built without sweep (cargo feature `sweep`); \
+             `cargo install straykey --locked --features sweep` builds it in"
+        )),
     };
     result.unwrap_or_else(|error| failed(&error))
 }
@@ -50,6 +63,15 @@ pub(crate) fn main() -> Exit {
 fn failed(error: &anyhow::Error) -> Exit {
     say(&format!("error: {error:#}"));
     Exit::Incomplete
+}
+
+/// Tells git what it has asked for; git takes a failure for "nobody knows".
+#[cfg(feature = "sweep")]
+fn give(answer: Option<String>) -> Exit {
+    match answer.map(|answer| print(|out| writeln!(out, "{answer}"))) {
+        Some(Ok(())) => Exit::Clean,
+        _ => Exit::Incomplete,
+    }
 }
 
 /// Prints what clap has to say: an error, or help and version, which are no error.

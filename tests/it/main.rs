@@ -26,5 +26,7 @@ mod no_verify;
 mod recall;
 mod recall_forms;
 mod report;
+#[cfg(feature = "sweep")]
+mod sweep;
 #[cfg(feature = "verify")]
 mod verify;

@@ -7,7 +7,7 @@ use straykey::verdict::Partition;
 use straykey::verify::endpoint::Endpoint;
 
 /// Options of verification.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Verification")]
 pub(crate) struct VerifyArguments {
     /// Ask AWS (sts:GetCallerIdentity) whether the keys found work

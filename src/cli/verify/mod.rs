@@ -92,6 +92,37 @@ impl VerifyPlan {
         bail!("this straykey was built without verification")
     }
 
+    /// Asks about `findings` and writes the verdicts into them.
+    ///
+    /// # Errors
+    /// As [`VerifyPlan::carry_out`].
+    #[cfg(feature = "sweep")]
+    pub(crate) fn ask_about(
+        &self,
+        findings: &mut [straykey::finding::Finding],
+        progress: &Progress,
+    ) -> Result<()> {
+        if self.dry_run || findings.is_empty() {
+            return Ok(());
+        }
+        let sts = straykey::verify::sts::Sts::new(&self.settings)?;
+        let mut report = Report {
+            findings: findings.to_vec(),
+            ..Report::default()
+        };
+        straykey::scan::verify(&mut report, &self.scope, &self.limits, &sts, progress);
+        for finding in findings {
+            let asked = report
+                .findings
+                .iter()
+                .find(|it| it.fingerprint == finding.fingerprint);
+            if let Some(asked) = asked {
+                finding.verdict = asked.verdict.clone();
+            }
+        }
+        Ok(())
+    }
+
     /// Says what would be asked and what not.
     fn describe(&self, report: &Report, options: &Options) {
         let plan = Plan::new(&report.findings, &self.scope);

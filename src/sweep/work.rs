@@ -1,0 +1,451 @@
+//! Working jobs off: taking one, fetching, scanning what is new, writing down what was found.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::cache::{Cache, Mirror};
+use super::git::{Git, GitError};
+use super::hosts::{Hosts, Permit};
+use super::identity::OrganizationKey;
+use super::known::Known;
+use super::metrics::{Event, Metrics, Outcome};
+use super::scanner::{self, Rules, families, refs_digest};
+use super::store::{Job, LastScan, ScanResult, Store, StoreError};
+use crate::finding::Finding;
+use crate::scan::Progress;
+use crate::source::NotScanned;
+use crate::source::git::{HashKind, Reference, Refs};
+
+/// What a worker needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Names this worker in the store: unique to each start of each worker.
+    pub name: String,
+    /// How long a job is held without a sign of life.
+    pub lease: Duration,
+    /// Tries, until a repository is given up.
+    pub attempts: u64,
+    /// Longest time for one repository.
+    pub time_limit: Duration,
+    /// Pause before the second try, doubled for each one after it.
+    pub pause: Duration,
+    /// How long the database may be away.
+    pub patience: Duration,
+    /// Whether to go on waiting for jobs when there are none left.
+    pub wait: bool,
+}
+
+/// Asks AWS about findings, and writes the verdicts into them.
+pub trait Ask: Sync {
+    /// Asks about `findings`.
+    fn ask(&self, findings: &mut [Finding], progress: &Progress);
+}
+
+/// A worker and its tools.
+pub struct Worker<'w> {
+    /// Jobs and results.
+    pub store: &'w Store,
+    /// What to look for.
+    pub rules: &'w Rules,
+    /// Makes identities.
+    pub key: &'w OrganizationKey,
+    /// Fetches.
+    pub git: &'w Git,
+    /// Where to.
+    pub cache: &'w Cache,
+    /// Limits on requests, by host.
+    pub hosts: &'w Hosts,
+    /// Who asks AWS, if anybody.
+    pub ask: Option<&'w dyn Ask>,
+    /// What is counted.
+    pub metrics: &'w Metrics,
+    /// Whether to end after the present job.
+    pub stop: &'w AtomicBool,
+    /// Whether jobs are still being added by this process.
+    pub planning: &'w AtomicBool,
+    /// Limits and names.
+    pub settings: Settings,
+}
+
+/// Why a job did not come to its end.
+#[derive(Debug)]
+enum JobError {
+    /// May be done later.
+    Passing { reason: String, limited: bool },
+    /// Will never be done.
+    Final(String),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// How long a worker sleeps where there is nothing to take.
+const NAP: Duration = Duration::from_millis(200);
+
+impl Worker<'_> {
+    /// Works until there is no job left, or until it is told to stop.
+    ///
+    /// # Errors
+    /// Where the store fails for longer than the settings' patience.
+    pub fn run(&self) -> Result<(), StoreError> {
+        while !self.is_stopped() {
+            let take = || {
+                let settings = &self.settings;
+                self.store
+                    .take(&settings.name, settings.lease, settings.attempts)
+            };
+            match self.patiently(take)? {
+                Some(job) => self.work(&job)?,
+                None if self.is_over()? => break,
+                None => thread::sleep(NAP),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is left to be done, by whomever: a job that another worker holds may come
+    /// back.
+    fn is_over(&self) -> Result<bool, StoreError> {
+        if self.settings.wait || self.planning.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        Ok(self.patiently(|| self.store.jobs())?.left() == 0)
+    }
+
+    /// Repeats what fails because the database is away.
+    fn patiently<T>(&self, call: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let start = Instant::now();
+        loop {
+            match call() {
+                Err(error)
+                    if error.is_passing()
+                        && start.elapsed() < self.settings.patience
+                        && !self.is_stopped() =>
+                {
+                    self.metrics.event(&Event::StoreAway(error.to_string()));
+                    thread::sleep(Duration::from_secs(1));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn work(&self, job: &Job) -> Result<(), StoreError> {
+        let start = Instant::now();
+        let progress = Progress::default();
+        let lost = AtomicBool::new(false);
+        let result = thread::scope(|scope| {
+            let _keeper = Keeper::start(scope, self, job, &progress, &lost);
+            self.carry_out(job, &progress)
+        });
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(_) if lost.load(Ordering::Relaxed) => Outcome::Lost,
+            Err(_) if self.is_stopped() => {
+                self.patiently(|| self.store.put_back(job))?;
+                return Ok(());
+            }
+            Err(JobError::Store(error)) => return Err(error),
+            Err(JobError::Final(reason)) => {
+                self.patiently(|| self.store.fail(job, &reason))?;
+                Outcome::Failed(reason)
+            }
+            Err(JobError::Passing { reason, limited }) => self.after(job, reason, limited)?,
+        };
+        self.metrics.event(&Event::Repository {
+            name: &job.repository.name,
+            outcome: &outcome,
+            seconds: start.elapsed().as_secs_f64(),
+        });
+        Ok(())
+    }
+
+    /// Gives a job back, or up where it was tried often enough.
+    fn after(&self, job: &Job, reason: String, limited: bool) -> Result<Outcome, StoreError> {
+        if job.attempt >= self.settings.attempts {
+            self.patiently(|| self.store.fail(job, &reason))?;
+            return Ok(Outcome::Failed(reason));
+        }
+        let exponent = u32::try_from(job.attempt.saturating_sub(1))
+            .unwrap_or(16)
+            .min(16);
+        let mut pause = self.settings.pause.saturating_mul(1 << exponent);
+        if limited {
+            pause = pause.max(Duration::from_secs(60));
+            self.hosts.pause(job.repository.host(), pause);
+        }
+        let pause = pause.min(Duration::from_secs(1800));
+        self.patiently(|| self.store.retry_later(job, &reason, pause))?;
+        Ok(Outcome::Later(reason))
+    }
+
+    fn carry_out(&self, job: &Job, progress: &Progress) -> Result<Outcome, JobError> {
+        match job.repository.local_path() {
+            Some(path) => {
+                let (repository, _) = scanner::open(path).map_err(JobError::Final)?;
+                let refs = Refs::read(&repository);
+                self.scan(job, path, &refs, progress)
+            }
+            None => self.remote(job, progress),
+        }
+    }
+
+    fn remote(&self, job: &Job, progress: &Progress) -> Result<Outcome, JobError> {
+        let stopped = || progress.is_stopped() || self.is_stopped();
+        let url = &job.repository.url;
+        let permit = self.hosts.enter(job.repository.host(), &stopped);
+        let refs = self
+            .git
+            .list_refs(url, &stopped)
+            .map_err(|error| self.refused(error))?;
+        if let Some(outcome) = self.unchanged(job, &refs)? {
+            return Ok(outcome);
+        }
+        let mirror = self.cache.mirror(url).map_err(passing)?;
+        if job.attempt > 1 {
+            // What is there may be why the attempt before failed.
+            mirror.clear().map_err(passing)?;
+        }
+        let result = self.fetch_and_scan(job, &refs, &mirror, progress, permit);
+        self.cache.give_back(mirror).map_err(passing)?;
+        result
+    }
+
+    fn fetch_and_scan(
+        &self,
+        job: &Job,
+        refs: &[Reference],
+        mirror: &Mirror,
+        progress: &Progress,
+        permit: Permit<'_>,
+    ) -> Result<Outcome, JobError> {
+        let stopped = || progress.is_stopped() || self.is_stopped();
+        let format = match refs.first().map(|reference| reference.target.hash()) {
+            Some(HashKind::Sha256) => "sha256",
+            _ => "sha1",
+        };
+        self.git
+            .fetch(&job.repository.url, mirror.path(), format, &stopped)
+            .map_err(|error| self.refused(error))?;
+        drop(permit);
+        let (repository, _) = scanner::open(mirror.path()).map_err(|reason| JobError::Passing {
+            reason,
+            limited: false,
+        })?;
+        // What was fetched, which may be more than what was listed before.
+        let mut refs = Refs::read(&repository);
+        refs.all
+            .retain(|reference| reference.name.starts_with("refs/"));
+        self.scan(job, mirror.path(), &refs, progress)
+    }
+
+    /// What a complaint of git's means for the job.
+    fn refused(&self, error: GitError) -> JobError {
+        if error.disk_full {
+            // If that fails, too, the next attempt will tell.
+            let _ = self.cache.clear();
+        }
+        match error.passing {
+            true => JobError::Passing {
+                reason: error.reason,
+                limited: error.limited,
+            },
+            false => JobError::Final(error.reason),
+        }
+    }
+
+    /// Ends the job where nothing has happened since the last scan.
+    fn unchanged(&self, job: &Job, refs: &[Reference]) -> Result<Option<Outcome>, JobError> {
+        let version = &self.rules.version;
+        let last = self.patiently(|| self.store.last_scan(job.repository_id, version))?;
+        match last {
+            Some(scan) if scan.complete && scan.refs_digest == refs_digest(refs) => {
+                self.confirm(job, &scan).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn confirm(&self, job: &Job, scan: &LastScan) -> Result<Outcome, JobError> {
+        match self.patiently(|| self.store.confirm(job, scan))? {
+            true => Ok(Outcome::Unchanged),
+            false => Ok(Outcome::Lost),
+        }
+    }
+
+    /// Scans what is new in the repository at `path`.
+    fn scan(
+        &self,
+        job: &Job,
+        path: &std::path::Path,
+        refs: &Refs,
+        progress: &Progress,
+    ) -> Result<Outcome, JobError> {
+        if let Some(outcome) = self.unchanged(job, &refs.all)? {
+            return Ok(outcome);
+        }
+        let started = now();
+        let (repository, store) = scanner::open(path).map_err(JobError::Final)?;
+        let families = families(&store, progress);
+        let version = &self.rules.version;
+        let runs = self.patiently(|| self.store.seen(job.repository_id, version, &families))?;
+        let known = Known::of(&runs, repository.hash().length());
+        drop(runs);
+        let mut scanned = scanner::scan(&store, &known, &self.rules.detector, progress);
+        if progress.is_stopped() || self.is_stopped() {
+            let limit = self.settings.time_limit.as_secs();
+            return Err(JobError::Passing {
+                reason: format!("took longer than {limit} s"),
+                limited: false,
+            });
+        }
+        let mut not_scanned = std::mem::take(&mut scanned.report.not_scanned);
+        not_scanned.extend(refs.problems.iter().map(|problem| NotScanned {
+            path: problem.what.clone(),
+            reason: problem.reason.clone(),
+            incomplete: true,
+        }));
+        let verified = self.verify(&mut scanned.report.findings, progress)?;
+        let mut secrets = scanner::swept(&scanned.report.findings, self.key);
+        for secret in &mut secrets {
+            secret.verdict = verified
+                .iter()
+                .find(|it| it.0 == secret.identity)
+                .map(|it| it.1.clone());
+        }
+        let result = ScanResult {
+            rule_set: self.rules.version.clone(),
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+            refs_digest: refs_digest(&refs.all),
+            refs: refs.all.clone(),
+            started,
+            objects: scanned.report.coverage.files,
+            bytes: scanned.report.coverage.bytes,
+            known_objects: known.len() as u64,
+            not_scanned,
+            secrets,
+            seen: scanner::seen(scanned.clean, families),
+        };
+        if !self.patiently(|| self.store.complete(job, &result))? {
+            return Ok(Outcome::Lost);
+        }
+        Ok(Outcome::Scanned {
+            complete: result.is_complete(),
+            objects: result.objects,
+            bytes: result.bytes,
+            secrets: result.secrets.len() as u64,
+        })
+    }
+
+    /// Asks about findings that nobody has asked about, and returns identities and verdicts.
+    fn verify(
+        &self,
+        findings: &mut [Finding],
+        progress: &Progress,
+    ) -> Result<Vec<(String, super::store::VerdictRow)>, JobError> {
+        let Some(ask) = self.ask else {
+            return Ok(Vec::new());
+        };
+        let mut mine: Vec<Finding> = Vec::new();
+        for finding in findings.iter() {
+            let identity = self.key.identity(finding.fingerprint);
+            let claim = || {
+                self.store
+                    .claim_verification(&identity, &self.settings.name)
+            };
+            if self.patiently(claim)? {
+                mine.push(finding.clone());
+            }
+        }
+        ask.ask(&mut mine, progress);
+        let row = |finding: &Finding| {
+            let verdict = super::report::verdict_row(&finding.verdict);
+            verdict.map(|verdict| (self.key.identity(finding.fingerprint), verdict))
+        };
+        Ok(mine.iter().filter_map(row).collect())
+    }
+}
+
+fn passing(error: std::io::Error) -> JobError {
+    JobError::Passing {
+        reason: error.to_string(),
+        limited: false,
+    }
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |time| time.as_secs())
+}
+
+/// Renews a job's lease from a thread of its own, however busy the others are, and stops the work
+/// when the job is lost or has taken too long.
+struct Keeper<'s> {
+    running: Option<(Sender<()>, ScopedJoinHandle<'s, ()>)>,
+}
+
+impl<'s> Keeper<'s> {
+    fn start<'e: 's>(
+        scope: &'s Scope<'s, 'e>,
+        worker: &'e Worker<'_>,
+        job: &'e Job,
+        progress: &'e Progress,
+        lost: &'e AtomicBool,
+    ) -> Self {
+        let (done, waiting) = mpsc::channel::<()>();
+        let keep = move || {
+            let start = Instant::now();
+            let lease = worker.settings.lease;
+            let mut renewed = Instant::now();
+            let tick = (lease / 3).min(Duration::from_millis(500));
+            while waiting.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+                if start.elapsed() > worker.settings.time_limit || worker.is_stopped() {
+                    progress.stop();
+                }
+                if renewed.elapsed() < lease / 3 {
+                    continue;
+                }
+                renewed = Instant::now();
+                // A database that is away tells nothing: the lease is still ours when it is back,
+                // unless it says otherwise.
+                if matches!(worker.store.renew(job, lease), Ok(false)) {
+                    lost.store(true, Ordering::Relaxed);
+                    progress.stop();
+                }
+            }
+        };
+        Self {
+            running: Some((done, scope.spawn(keep))),
+        }
+    }
+}
+
+impl Drop for Keeper<'_> {
+    fn drop(&mut self) {
+        if let Some((done, handle)) = self.running.take() {
+            drop(done);
+            let _ = handle.join();
+        }
+    }
+}
+
+/// A name for a worker: unique to each start, on each machine.
+#[must_use]
+pub fn unique_name(number: usize) -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = machine.trim();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let since = since.map_or(0, |time| time.as_millis());
+    format!("{machine}/{}/{since}/{number}", std::process::id())
+}

@@ -1,0 +1,174 @@
+//! Folders of clones: no network, no forge.
+
+use super::{Sweep, hold_no_secret, ids, ids_of, make_repository, on_both, states};
+use crate::git_kit::{git_in, run as run_git};
+use crate::kit::{keys, run};
+
+on_both!(
+    a_folder_of_clones,
+    an_incomplete_repository_is_no_clean_one,
+    decisions
+);
+
+/// Three clones with keys of the seeds 1 and 2, and a fork of the second.
+fn clones(sweep: &Sweep) -> String {
+    let folder = sweep.tree.path("clones");
+    make_repository(&folder.join("acme/one"), 3, Some(1));
+    make_repository(&folder.join("acme/two"), 3, Some(2));
+    make_repository(&folder.join("acme/three"), 2, None);
+    let fork = folder.join("someone/two");
+    std::fs::create_dir_all(fork.parent().unwrap()).unwrap();
+    run_git(
+        git_in(&folder)
+            .args(["clone", "-q", "--bare", "acme/two"])
+            .arg(fork),
+    );
+    folder.display().to_string()
+}
+
+fn a_folder_of_clones(sweep: &Sweep) {
+    let folder = clones(sweep);
+    let first = sweep.sweep(&[&folder, "--workers", "1"]);
+    assert_eq!(first.code, Some(1), "{first:?}");
+    for word in [
+        &*keys::access_key_id(1),
+        "acme/one",
+        "someone/two",
+        "4 repositories: 4 complete",
+    ] {
+        assert!(first.stdout.contains(word), "{word}: {}", first.stdout);
+    }
+    let report = sweep.report();
+    assert_eq!(ids(&report), ids_of([1, 2]));
+    assert!(states(&report).iter().all(|(_, state)| state == "complete"));
+    // The fork's objects are known but for the one with the key, which is looked at again: a place
+    // there is a place, too.
+    let read = "SELECT MIN(objects) FROM scan JOIN repository ON repository.id = repository_id
+        WHERE name IN ('acme/two', 'someone/two')";
+    assert_eq!(sweep.number(read), 1);
+    let places = "SELECT COUNT(*) FROM exposure WHERE repository LIKE '%/two'";
+    assert_eq!(sweep.number(places), 2);
+
+    let second = sweep.sweep(&[&folder]);
+    assert_eq!(
+        second.stderr.matches("\"unchanged\"").count(),
+        4,
+        "{second:?}"
+    );
+    assert_eq!(second.stdout, first.stdout);
+
+    let one = sweep.tree.path("clones/acme/one");
+    std::fs::write(one.join("new.sh"), keys::exports(3)).unwrap();
+    run_git(git_in(&one).args(["add", "-A"]));
+    run_git(git_in(&one).args(["commit", "-q", "-m", "another"]));
+    let third = sweep.sweep(&[&folder]);
+    assert_eq!(
+        third.stderr.matches("\"unchanged\"").count(),
+        3,
+        "{third:?}"
+    );
+    // The new blob and the new commit, and the blob with the old key.
+    assert!(third.stderr.contains("\"objects\":3,"), "{third:?}");
+    assert_eq!(ids(&sweep.report()), ids_of([1, 2, 3]));
+    std::fs::remove_dir_all(sweep.tree.path("clones")).unwrap();
+    hold_no_secret(sweep.tree.root(), [1, 2, 3]);
+    for ran in [&first, &second, &third] {
+        for seed in [1, 2, 3] {
+            assert!(!format!("{ran:?}").contains(&keys::secret(seed)));
+        }
+    }
+}
+
+fn an_incomplete_repository_is_no_clean_one(sweep: &Sweep) {
+    let folder = sweep.tree.path("clones");
+    make_repository(&folder.join("whole"), 2, None);
+    make_repository(&folder.join("broken"), 2, None);
+    let objects = folder.join("broken/.git/objects");
+    let blob = run_git(git_in(&folder.join("broken")).args(["rev-parse", "HEAD:file0.txt"]));
+    let blob = String::from_utf8(blob).unwrap();
+    let (two, rest) = blob.trim().split_at(2);
+    let file = objects.join(two).join(rest);
+    crate::kit::set_mode(&file, 0o600);
+    std::fs::write(&file, "damaged").unwrap();
+    let target = folder.display().to_string();
+    let ran = sweep.sweep(&[&target]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stdout.contains("incomplete broken") && ran.stdout.contains("not read: object"));
+    // Once it is mended, the same command scans it again, though its refs are the same.
+    std::fs::remove_file(&file).unwrap();
+    run_git(git_in(&folder.join("broken")).args(["hash-object", "-w", "file0.txt"]));
+    let ran = sweep.sweep(&[&target]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+fn decisions(sweep: &Sweep) {
+    let folder = clones(sweep);
+    assert_eq!(sweep.sweep(&[&folder]).code, Some(1));
+    for credential in sweep.report()["credentials"].as_array().unwrap() {
+        let identity = credential["identity"].as_str().unwrap();
+        let decide = [
+            "triage",
+            &identity[..12],
+            "rotated",
+            "--by",
+            "ada",
+            "--note",
+            "new key",
+        ];
+        assert_eq!(run(&mut sweep.command(&decide)).code, Some(0));
+    }
+    let ran = sweep.sweep(&[&folder]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("rotated") && ran.stdout.contains("2 credentials, 0 open"));
+    let unknown = run(&mut sweep.command(&["triage", "0123456789", "open", "--by", "ada"]));
+    assert_eq!(unknown.code, Some(2));
+    assert_eq!(
+        sweep.number("SELECT COUNT(*) FROM triage WHERE note = 'new key'"),
+        2
+    );
+}
+
+#[test]
+fn every_format_can_be_exported() {
+    let sweep = Sweep::sqlite();
+    let folder = clones(&sweep);
+    sweep.sweep(&[&folder]);
+    for format in straykey::report::Format::all() {
+        let ran = run(&mut sweep.command(&["export", "-o", format.name()]));
+        assert_eq!(ran.code, Some(0), "{format}: {ran:?}");
+        assert!(ran.stdout.contains("acme/one"), "{format}: {}", ran.stdout);
+        assert!(!ran.stdout.contains(&keys::secret(1)));
+    }
+}
+
+#[test]
+fn bad_input_is_told_in_one_line() {
+    let sweep = Sweep::sqlite();
+    let list = sweep
+        .tree
+        .write("urls", "https://u:hunter2@example.com/a\n");
+    let empty = sweep.tree.path("empty");
+    std::fs::create_dir(&empty).unwrap();
+    for (target, said) in [
+        ("nothing-there", "`nothing-there` is no target"),
+        (list.to_str().unwrap(), "line 1:"),
+        (empty.to_str().unwrap(), "there is no git repository in it"),
+        ("gitea:acme", "gitea targets need --base-url"),
+    ] {
+        let ran = sweep.sweep(&[target]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(said), "{ran:?}");
+        assert!(!format!("{ran:?}").contains("hunter2"));
+    }
+    let nowhere = run(sweep
+        .command(&["report"])
+        .env("STRAYKEY_STATE", "sqlite:///nowhere/x"));
+    assert_eq!(nowhere.code, Some(2));
+    assert!(
+        nowhere.stderr.contains("there is no sweep in `/nowhere/x`"),
+        "{nowhere:?}"
+    );
+    let nothing = run(&mut Sweep::sqlite().command(&[]));
+    assert_eq!(nothing.code, Some(2));
+    assert!(nothing.stderr.contains("TARGET"), "{nothing:?}");
+}
