@@ -381,8 +381,22 @@ fn all_repositories_of_a_user() {
     assert!(said(&output).contains("/somewhere"), "{}", said(&output));
 }
 
+/// `git hook run [--to-stdin=FILE] NAME -- [ARGUMENT…]`, for hooks that the configuration names.
+const STAND_IN: &str = r#"#!/bin/sh
+[ "$1" = version ] && echo 'git version 2.54.0' && exit
+[ "$1 $2" = 'hook run' ] || exec 'GIT' "$@"
+shift 2
+input=/dev/null
+case $1 in --to-stdin=*) input=${1#--to-stdin=}; shift ;; esac
+name=$1
+shift 2
+command=$('GIT' config "hook.straykey-$name.command") || exit 1
+[ "$('GIT' config "hook.straykey-$name.event")" = "$name" ] || exit 1
+exec sh -c "$command \"\$@\"" "$name" "$@" <"$input"
+"#;
+
 /// What would be done with a git that runs hooks from its configuration: such a git is not at
-/// hand, so a stand-in says the version only, and what it would be told is looked at.
+/// hand, so a stand-in says the version, and has `git hook run` do what its documentation says.
 #[test]
 fn hooks_in_the_configuration() {
     let repository = Repository::new(&[]);
@@ -391,13 +405,16 @@ fn hooks_in_the_configuration() {
         .args(["-c", "command -v git"])
         .output()
         .expect("sh");
-    let script = format!(
-        "#!/bin/sh\n[ \"$1\" = version ] && echo 'git version 2.54.0' && exit\nexec '{}' \"$@\"\n",
-        text(&real.stdout).trim()
-    );
+    let script = STAND_IN.replace("GIT", text(&real.stdout).trim());
     write_hook(&tools.join("git"), &script, 0o755);
     let output = at_home(&repository, &["install", "--global"], Some(&tools));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(
+        said(&output).matches(PROVED).count(),
+        3,
+        "{}",
+        said(&output)
+    );
     let config =
         fs::read_to_string(repository.outside().join("gitconfig")).expect("a configuration");
     assert!(

@@ -230,6 +230,62 @@ fn a_clean_merge() {
     assert_blocked(&repository, &output, 12, "evil.txt:1");
 }
 
+/// The two halves of a key come from the two sides of a merge, which is clean: only
+/// pre-merge-commit runs.
+#[test]
+fn a_clean_merge_that_brings_the_halves_together() {
+    let repository = guarded();
+    let lines = key_lines(25);
+    let (id, secret) = lines.split_once('\n').expect("two lines");
+    let middle = "1\n2\n3\n4\n5\n6\n7\n8\n";
+    repository.write("k.env", middle);
+    repository.commit_all("base");
+    repository.git(&["checkout", "-q", "-b", "theirs"]);
+    repository.write("k.env", format!("{id}\n{middle}"));
+    repository.commit_all("the id");
+    repository.git(&["checkout", "-q", "main"]);
+    repository.write("k.env", format!("{middle}{secret}"));
+    repository.commit_all("the secret");
+    let output = repository.try_git(&["merge", "--no-ff", "-m", "merged", "theirs"]);
+    assert_blocked(&repository, &output, 25, "k.env:1");
+}
+
+/// `rebase --continue` and `reword`: no hook sees what is committed, or it sees no difference.
+#[test]
+fn what_a_rebase_commits_is_stopped_at_the_push() {
+    let conflicted = || {
+        let repository = with_remote();
+        repository.git(&["push", "-q", "origin", "main"]);
+        repository.git(&["checkout", "-q", "-b", "topic"]);
+        repository.write("start.txt", "topic\n");
+        repository.commit_all("topic");
+        repository.git(&["checkout", "-q", "main"]);
+        repository.write("start.txt", "main\n");
+        repository.commit_all("main");
+        repository.git(&["checkout", "-q", "topic"]);
+        repository
+    };
+    let repository = conflicted();
+    assert!(
+        !repository
+            .try_git(&["rebase", "-q", "main"])
+            .status
+            .success()
+    );
+    repository.write("start.txt", format!("both\n{}", key_lines(26)));
+    repository.git(&["add", "start.txt"]);
+    repository.git(&["rebase", "--continue"]);
+    let output = repository.try_git(&["push", "origin", "topic"]);
+    assert_blocked(&repository, &output, 26, "start.txt:2");
+    let repository = conflicted();
+    repository.write("k.env", key_lines(27));
+    repository.commit_all("keyed");
+    let editor = "sequence.editor=sed -i -e 1s/^pick/reword/";
+    repository.git(&["-c", editor, "rebase", "-q", "-i", "HEAD~1"]);
+    let output = repository.try_git(&["push", "origin", "topic"]);
+    assert_blocked(&repository, &output, 27, "k.env:1");
+}
+
 #[test]
 fn the_message_of_a_commit() {
     let repository = guarded();
@@ -265,6 +321,11 @@ fn a_push_reads_every_new_commit() {
     let output = repository.try_git(&["push", "origin", "main"]);
     // The first push of a root commit: two files and the message.
     assert_clean_having_scanned(&output, "scanned 3 blobs");
+    repository.write("more.txt", "more\n");
+    repository.commit_all("more");
+    let output = repository.try_git(&["push", "origin", "main"]);
+    // The second push: only what the remote has not got yet.
+    assert_clean_having_scanned(&output, "scanned 2 blobs, 10 bytes");
     repository.write("gone.env", key_lines(14));
     repository.commit_all("with a key");
     repository.git(&["rm", "-q", "gone.env"]);

@@ -44,7 +44,7 @@ pub(super) fn install(stages: &[Stage], program: &str) -> Result<Exit> {
         let mut lines = git::add_config_hooks(stages, program, "--global")?;
         lines.push("They run beside every other hook, in every repository.".to_owned());
         say_all(&lines)?;
-        return Ok(Exit::Clean);
+        return prove(stages);
     }
     let directory = directory()?;
     if let Ok(known) = git(&[
