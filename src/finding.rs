@@ -163,6 +163,29 @@ pub struct Credential {
     /// Partitions that the text around it speaks of (`cn-north-1`, `us-gov-`,
     /// `amazonaws.com.cn`, `arn:aws-cn:`). Empty where nothing hints at one.
     pub partition_hints: BTreeSet<Partition>,
+    /// Whether the text around it speaks of a store with S3's interface that is not AWS's (MinIO, an
+    /// `endpoint_url` elsewhere): that AWS does not know the key then says little.
+    pub other_store: bool,
+}
+
+impl Credential {
+    /// Takes in what another place has shown of the same credential. In whatever order places come,
+    /// the result is the same: files are read by several threads, and reports do not depend on them.
+    ///
+    /// A temporary key has one session token; of two readings the longer one is kept, because a
+    /// token is cut more easily than lengthened.
+    pub fn join(&mut self, mut other: Self) {
+        self.partition_hints.append(&mut other.partition_hints);
+        self.other_store |= other.other_store;
+        let rank = |token: &Option<Secret>| token.as_ref().map(|it| (it.len(), it.clone()));
+        if rank(&other.session_token) > rank(&self.session_token) {
+            self.session_token = other.session_token;
+        }
+        let rank = |list: &Vec<Secret>| (list.len(), list.clone());
+        if rank(&other.alternatives) > rank(&self.alternatives) {
+            self.alternatives = other.alternatives;
+        }
+    }
 }
 
 /// Which part of a credential stands at a place.

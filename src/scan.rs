@@ -36,7 +36,7 @@ impl Progress {
     }
 
     /// Access key IDs that have been asked about, and how many are to be; zeros until
-    /// verification has its first answer.
+    /// verification begins.
     #[must_use]
     pub fn verified(&self) -> (u64, u64) {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
@@ -166,10 +166,7 @@ fn merge(findings: &mut HashMap<Fingerprint, Finding>, mut finding: Finding) {
             known.severity = known.severity.max(finding.severity);
             known.confidence = known.confidence.max(finding.confidence);
             known.occurrences.append(&mut finding.occurrences);
-            known
-                .credential
-                .partition_hints
-                .append(&mut finding.credential.partition_hints);
+            known.credential.join(finding.credential);
         }
     }
 }

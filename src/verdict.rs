@@ -31,6 +31,19 @@ impl Partition {
         }
     }
 
+    /// The partition that `region` is in; `None` for the isolated and sovereign ones, which are
+    /// reached from their own networks or accounts only.
+    #[must_use]
+    pub fn of_region(region: &str) -> Option<Self> {
+        let is_of = |prefix: &str| region.starts_with(prefix);
+        match () {
+            () if is_of("cn-") => Some(Self::AwsCn),
+            () if is_of("us-gov-") => Some(Self::AwsUsGov),
+            () if region.contains("-iso") || is_of("eusc-") => None,
+            () => Some(Self::Aws),
+        }
+    }
+
     /// The region whose endpoints are asked.
     #[must_use]
     pub fn region(self) -> &'static str {

@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Scan(Box<ScanArguments>),
     /// Scan what is about to be committed
     #[command(visible_alias = "protect", after_help = EXITS, after_long_help = DETAILS)]
-    Staged(super::hook_args::StagedArguments),
+    Staged(Box<super::hook_args::StagedArguments>),
     /// Run as a git hook, or from a hook manager
     #[command(after_help = EXITS)]
     Hook(super::hook_args::HookArguments),

@@ -28,6 +28,12 @@ impl Exit {
         Self::of(self == Self::Blocked, false)
     }
 
+    /// Says what went wrong besides; the exit then.
+    pub(crate) fn after(self, error: &anyhow::Error) -> Self {
+        super::say(&format!("error: {error:#}"));
+        self.and_failed()
+    }
+
     /// The number that the calling process sees.
     pub(crate) fn code(self) -> u8 {
         match self {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, ValueEnum};
 
 use super::args::{FailOn, LookArguments, Output};
+use super::verify::VerifyArguments;
 
 /// Options that `staged` and `hook` have in common.
 #[derive(Debug, Default, Args)]
@@ -30,10 +31,6 @@ pub(crate) struct GateArguments {
     /// Leave the repository's rule files out
     #[arg(long, conflicts_with = "config")]
     pub(crate) no_config: bool,
-
-    /// A hook asks nobody.
-    #[arg(long, hide = true)]
-    pub(crate) verify: bool,
 
     /// Write FORMAT to standard output or to a file as well; repeatable
     #[arg(
@@ -67,6 +64,9 @@ pub(crate) struct GateArguments {
 pub(crate) struct StagedArguments {
     #[command(flatten)]
     pub(crate) gate: GateArguments,
+
+    #[command(flatten)]
+    pub(crate) verify: VerifyArguments,
 }
 
 /// `hook` and what follows it.

@@ -41,7 +41,7 @@ pub(crate) fn main() -> Exit {
     };
     let result = match arguments.command {
         None => scan::run(arguments.scan),
-        Some(Command::Staged(staged)) => hook::run_staged(&staged),
+        Some(Command::Staged(staged)) => hook::run_staged(*staged),
         Some(Command::Hook(hook)) => hook::run(&hook),
         Some(Command::Install(install)) => install::install(&install),
         Some(Command::Uninstall(uninstall)) => install::uninstall(&uninstall),

@@ -133,9 +133,6 @@ impl CommonPlan {
             mask_ids: arguments.look.mask_ids,
             colour: colour(arguments.look.color, surroundings),
         };
-        if options.live_only && !arguments.verify.verify {
-            bail!("--fail-on live needs --verify: without it no key is known to be live");
-        }
         Ok(Self {
             targets: targets(&arguments.output, arguments.quiet, surroundings)?,
             rules: Rules {
@@ -149,7 +146,7 @@ impl CommonPlan {
             options,
             show_skipped: arguments.show_skipped,
             quiet: arguments.quiet,
-            verify: VerifyPlan::new(arguments.verify)?,
+            verify: VerifyPlan::for_gate(arguments.verify, options.live_only)?,
         })
     }
 }

@@ -36,12 +36,8 @@ impl Display {
                 return;
             }
             let bar = ProgressBar::new_spinner();
-            // The template is constant; if it were wrong, the default one would do.
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-                bar.set_style(style);
-            }
             loop {
-                bar.set_message(message(&progress));
+                show(&bar, &progress);
                 bar.tick();
                 if ended(TICK) {
                     return bar.finish_and_clear();
@@ -64,10 +60,26 @@ impl Drop for Display {
     }
 }
 
-fn message(progress: &Progress) -> String {
-    if let (done, all @ 1..) = progress.verified() {
-        return format!("asked AWS about {done} of {}", summary::count(all, "key"));
+/// How far the run is: a scan has no known end, a verification has.
+fn show(bar: &ProgressBar, progress: &Progress) {
+    let (template, message) = match progress.verified() {
+        (_, 0) => ("{spinner} {elapsed} {msg}", scanned(progress)),
+        (done, all) => {
+            bar.set_length(all);
+            bar.set_position(done);
+            let keys = summary::count(all, "key");
+            let message = format!("asked AWS about {done} of {keys}");
+            ("{spinner} {elapsed} [{bar:24}] {msg}", message)
+        }
+    };
+    // The templates are constant; if one were wrong, the default one would do.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
     }
+    bar.set_message(message);
+}
+
+fn scanned(progress: &Progress) -> String {
     let coverage = progress.coverage();
     let files = summary::count(coverage.files, "file");
     format!("scanned {files} ({})", summary::size(coverage.bytes))

@@ -44,13 +44,7 @@ pub(crate) fn finish(plan: &CommonPlan, mut report: Report, progress: &Arc<Progr
     };
     let exit = deliver(plan, &report);
     // What was found is reported even where it could not be verified.
-    match verified {
-        Ok(()) => exit,
-        Err(error) => {
-            say(&format!("error: {error:#}"));
-            exit.and_failed()
-        }
-    }
+    verified.map_or_else(|error| exit.after(&error), |()| exit)
 }
 
 /// Starts so many threads; without a number, one a processor.

@@ -51,7 +51,9 @@ pub fn write_blocked(
     for entry in &blocking {
         write_entry(entry, options, out)?;
     }
-    write_steps(&blocking, gate, out)
+    // With a question to AWS a session token may have left.
+    let asked = report.verified_at.is_some();
+    write_steps(&blocking, gate, asked, out)
 }
 
 /// Writes the findings of `report` that do not block, one line each.
@@ -104,6 +106,9 @@ fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Write) -> io:
         None => ("", &[][..]),
     };
     writeln!(out, "  {bold}{first}{bold:#}  {about}")?;
+    if let Some(verdict) = entry.verdict_phrase() {
+        writeln!(out, "    {}", sanitise::line(verdict.as_bytes()))?;
+    }
     for place in more.iter().take(LISTED) {
         writeln!(out, "    also {place}")?;
     }
@@ -126,7 +131,12 @@ fn shown(place: &super::view::Place<'_>) -> String {
     text
 }
 
-fn write_steps(blocking: &[Entry<'_>], gate: Gate, out: &mut dyn Write) -> io::Result<()> {
+fn write_steps(
+    blocking: &[Entry<'_>],
+    gate: Gate,
+    asked: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let path = blocking.iter().find_map(|entry| {
         let place = entry.places().next()?;
         Some(sanitise::line(&place.path()))
@@ -135,7 +145,11 @@ fn write_steps(blocking: &[Entry<'_>], gate: Gate, out: &mut dyn Write) -> io::R
     let keep = "move the key to an environment variable, ~/.aws/credentials or Secrets Manager";
     match gate {
         Gate::Commit => {
-            writeln!(out, "Nothing has left your machine. To commit without it:")?;
+            let kept = match asked {
+                true => "Nothing is committed yet.",
+                false => "Nothing has left your machine.",
+            };
+            writeln!(out, "{kept} To commit without it:")?;
             writeln!(out, "  1. {keep}")?;
             writeln!(
                 out,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::sanitise;
 use super::view::View;
 
-const HEADER: [&str; 15] = [
+const HEADER: [&str; 17] = [
     "fingerprint",
     "rule",
     "severity",
@@ -16,6 +16,8 @@ const HEADER: [&str; 15] = [
     "account_id",
     "key_type",
     "canary",
+    "verdict",
+    "verdict_words",
     "path",
     "commit",
     "line",
@@ -46,6 +48,8 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
                     entry.account_id().unwrap_or_default(),
                     entry.key_type().unwrap_or_default().to_owned(),
                     entry.canary().to_string(),
+                    entry.verdict_state().to_owned(),
+                    sanitise::line(entry.verdict_phrase().unwrap_or_default().as_bytes()),
                     sanitise::line(&place.path()),
                     place.commit().unwrap_or_default().to_owned(),
                     line.to_string(),

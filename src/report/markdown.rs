@@ -53,7 +53,10 @@ fn row(entry: &Entry<'_>) -> String {
         number => format!(" and {}", summary::count(number as u64, "more place")),
     };
     let key = entry.access_key_id().map_or(String::new(), |id| code(&id));
-    let title = code_free(entry.title());
+    let mut title = code_free(entry.title());
+    if let Some(verdict) = entry.verdict_phrase() {
+        title.push_str(&format!(": {}", code_free(&verdict)));
+    }
     let severity = entry.severity().as_str();
     let finding = code(&entry.short_fingerprint());
     format!("| {severity} | {title} | {key} | {first}{more} | {finding} |\n")

@@ -6,7 +6,7 @@ use super::clock;
 use super::view::View;
 use crate::finding::Finding;
 use crate::verdict::{Live, Principal, Verdict};
-use crate::verify::remedy;
+use crate::verify::{effect, remedy};
 
 /// A verdict as programs get it. What does not apply to the state is left out.
 #[derive(Default, Serialize)]
@@ -68,6 +68,7 @@ impl View<'_> {
             Verdict::Live(live) => self.live_object(finding, live, object),
             Verdict::Inactive { partitions } => VerdictObject {
                 partitions: Some(partitions.iter().map(|it| it.as_str()).collect()),
+                detail: doubt(finding).map(str::to_owned),
                 ..object
             },
             Verdict::SecretMismatch { partition } | Verdict::Expired { partition } => {
@@ -172,7 +173,8 @@ impl View<'_> {
             Verdict::Live(live) => format!("LIVE, {}", self.owner(live)),
             Verdict::Inactive { partitions } => {
                 let names: Vec<&str> = partitions.iter().map(|it| it.as_str()).collect();
-                format!("inactive in {}", names.join(" and "))
+                let doubt = doubt(finding).map_or(String::new(), |doubt| format!("; {doubt}"));
+                format!("inactive in {}{doubt}", names.join(" and "))
             }
             Verdict::SecretMismatch { partition } => {
                 format!("ID active in {partition}, secret not its own")
@@ -182,4 +184,12 @@ impl View<'_> {
             Verdict::Skipped(reason) => format!("not verified: {}", reason.explanation()),
         })
     }
+}
+
+/// Why an inactive key is not taken to be over, if it is not.
+fn doubt(finding: &Finding) -> Option<&'static str> {
+    let Verdict::Inactive { partitions } = &finding.verdict else {
+        return None;
+    };
+    effect::doubt(&finding.credential, partitions)
 }

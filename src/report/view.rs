@@ -213,6 +213,11 @@ impl Entry<'_> {
         self.view.verdict_object(self.finding)
     }
 
+    /// What verification said, in one word.
+    pub(super) fn verdict_state(&self) -> &'static str {
+        self.finding.verdict.state()
+    }
+
     /// What verification said, in a few words; `None` where nobody has asked.
     pub(super) fn verdict_phrase(&self) -> Option<String> {
         self.view.verdict_phrase(self.finding)

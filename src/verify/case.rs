@@ -126,6 +126,15 @@ impl<'g> Case<'g> {
                 self.settle_home(partition);
                 self.states[step.candidate].mismatches += 1;
             }
+            // Only a session ends: of a long-term key this is no statement.
+            Answer::Expired if self.candidate(step.candidate).session_token.is_none() => self
+                .record_failure(
+                    step,
+                    Cause {
+                        kind: CauseKind::OtherError,
+                        detail: "STS called a key without session token expired".to_owned(),
+                    },
+                ),
             Answer::Expired => {
                 self.settle_home(partition);
                 self.for_same_token(step, |state| state.expired = true);
@@ -319,6 +328,14 @@ mod tests {
         assert_eq!(states, ["inactive"; 3]);
         let (_, states) = play(&findings, &[LIVE]);
         assert_eq!(states, ["live", "secret-mismatch", "secret-mismatch"]);
+    }
+
+    #[test]
+    fn a_long_term_key_does_not_expire() {
+        let (_, states) = play(&[long_term("A", "1")], &[Answer::Expired]);
+        assert_eq!(states, ["other-error"]);
+        let (_, states) = play(&[temporary("B", "1", "token")], &[Answer::Expired]);
+        assert_eq!(states, ["expired"]);
     }
 
     #[test]

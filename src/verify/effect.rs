@@ -1,10 +1,10 @@
 //! What a verdict does to a finding. Only a verdict that says that the credential is over may
 //! lower the severity; nothing is ever hidden.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Finding, Fingerprint, Severity};
-use crate::verdict::{SkipReason, Verdict};
+use crate::finding::{Credential, Finding, Fingerprint, Severity};
+use crate::verdict::{Partition, SkipReason, Verdict};
 
 /// Writes `verdicts` into `findings` and sorts the live ones to the front, root keys before all.
 /// The order is otherwise kept.
@@ -27,8 +27,8 @@ pub fn apply(findings: &mut [Finding], mut verdicts: BTreeMap<Fingerprint, Verdi
 /// - live: critical; a canary stays what it was, for being live is what it is for;
 /// - expired: low;
 /// - inactive: low for a long-term key, if every partition that the text around it hints at was
-///   asked. A temporary key keeps its severity: STS gives the same answer to a session token that
-///   was not read whole;
+///   asked, and the text speaks of no store besides AWS that could have issued the key. A temporary
+///   key keeps its severity: STS gives the same answer to a session token that was not read whole;
 /// - all others: unchanged.
 #[must_use]
 pub fn severity(finding: &Finding, verdict: &Verdict) -> Severity {
@@ -37,14 +37,24 @@ pub fn severity(finding: &Finding, verdict: &Verdict) -> Severity {
         Verdict::Live(_) if credential.canary => finding.severity,
         Verdict::Live(_) => Severity::Critical,
         Verdict::Expired { .. } => Severity::Low,
-        Verdict::Inactive { partitions }
-            if credential.session_token.is_none()
-                && credential.partition_hints.is_subset(partitions) =>
-        {
+        Verdict::Inactive { partitions } if doubt(credential, partitions).is_none() => {
             Severity::Low
         }
         _ => finding.severity,
     }
+}
+
+/// Why a key that is not known in `partitions` may be in use all the same, in a few words for people.
+#[must_use]
+pub fn doubt(credential: &Credential, partitions: &BTreeSet<Partition>) -> Option<&'static str> {
+    if credential.session_token.is_some() {
+        return Some("or its session token is not whole");
+    }
+    if credential.other_store {
+        return Some("its file speaks of a store besides AWS that may have issued it");
+    }
+    let all_asked = credential.partition_hints.is_subset(partitions);
+    (!all_asked).then_some("its file speaks of a partition that was not asked")
 }
 
 /// Whether the finding blocks where only live keys shall: it is live, or it was to be asked about
@@ -64,7 +74,7 @@ pub fn blocks_as_live(finding: &Finding) -> bool {
 mod tests {
     use super::super::testing::{long_term, temporary};
     use super::*;
-    use crate::verdict::{Cause, CauseKind, Live, Partition};
+    use crate::verdict::{Cause, CauseKind, Live};
 
     fn live() -> Verdict {
         Verdict::Live(Live {
@@ -107,6 +117,9 @@ mod tests {
         let mut hinted = long_term("A", "1");
         hinted.credential.partition_hints.insert(Partition::AwsCn);
         assert_eq!(severity(&hinted, &inactive()), Severity::Critical);
+        let mut elsewhere = long_term("A", "1");
+        elsewhere.credential.other_store = true;
+        assert_eq!(severity(&elsewhere, &inactive()), Severity::Critical);
         let session = temporary("B", "1", "perhaps cut");
         assert_eq!(severity(&session, &inactive()), session.severity);
         let mut canary = long_term("C", "1");

@@ -77,9 +77,24 @@ pub fn refused(refusal: &Refusal<'_>) -> Answer {
             CauseKind::ServerError,
             format!("STS answered HTTP {status}"),
         ),
-        Some(code) => coded(code, message),
-        None => not_aws(status),
+        Some(code) if is_error_document(refusal.body) => coded(code, message),
+        _ => not_aws(status),
     }
+}
+
+/// Whether `body` is what STS answers an error with. Gateways on the way, and other services, answer
+/// with the same codes in documents of another kind (`<Error><Code>AccessDenied</Code>` of a block
+/// page kept in S3): those say nothing of the credential.
+fn is_error_document(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let root = match text.strip_prefix("<?xml") {
+        Some(rest) => rest.split_once("?>").map_or("", |(_, root)| root),
+        None => text,
+    };
+    root.trim_start()
+        .strip_prefix("<ErrorResponse")
+        .is_some_and(|rest| rest.starts_with(['>', ' ', '\n', '\r', '\t']))
 }
 
 /// A code of a 4xx answer.
@@ -88,16 +103,39 @@ fn coded(code: &str, message: &str) -> Answer {
         "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClientException" => {
             Answer::UnknownId
         }
-        "SignatureDoesNotMatch" if is_skew(message) => clock_skew(),
-        "SignatureDoesNotMatch" => Answer::Mismatch,
+        "SignatureDoesNotMatch" => signature_refused(message),
         "RequestExpired" | "RequestTimeTooSkewed" => clock_skew(),
         "ExpiredToken" | "ExpiredTokenException" => Answer::Expired,
         "AccessDenied" | "AccessDeniedException" => Answer::Live(denied_identity(message)),
-        _ => Answer::failed(
-            CauseKind::OtherError,
-            format!("STS answered {}", printable(code)),
-        ),
+        _ => other_error(code),
     }
+}
+
+fn other_error(code: &str) -> Answer {
+    Answer::failed(
+        CauseKind::OtherError,
+        format!("STS answered {}", printable(code)),
+    )
+}
+
+/// One code stands for several refusals, and only the message tells them apart: the secret is
+/// another one; the clock is wrong; the request was signed for another region or service than this
+/// endpoint's ("Credential should be scoped to a valid region"), which says nothing of the secret.
+fn signature_refused(message: &str) -> Answer {
+    if message.contains("signature we calculated does not match") {
+        return Answer::Mismatch;
+    }
+    if message.starts_with("Signature expired") || message.starts_with("Signature not yet current")
+    {
+        return clock_skew();
+    }
+    if message.starts_with("Credential should be scoped") {
+        return Answer::failed(
+            CauseKind::OtherError,
+            "the endpoint wants signatures for another region: use one whose name holds its region",
+        );
+    }
+    other_error("SignatureDoesNotMatch")
 }
 
 fn is_throttling(code: &str) -> bool {
@@ -106,10 +144,6 @@ fn is_throttling(code: &str) -> bool {
             code,
             "RequestLimitExceeded" | "RequestThrottled" | "TooManyRequestsException" | "SlowDown"
         )
-}
-
-fn is_skew(message: &str) -> bool {
-    message.starts_with("Signature expired") || message.starts_with("Signature not yet current")
 }
 
 fn clock_skew() -> Answer {
@@ -154,12 +188,17 @@ fn printable(code: &str) -> String {
 mod tests {
     use super::*;
 
+    /// An answer as STS writes it.
     fn read(status: u16, code: &str, message: &str) -> Answer {
+        let body = format!(
+            "<?xml version=\"1.0\"?>\n<ErrorResponse xmlns=\"x\"><Error><Code>{code}</Code>\
+             <Message>{message}</Message></Error></ErrorResponse>"
+        );
         refused(&Refusal {
             status,
             code: Some(code),
             message: Some(message),
-            body: b"",
+            body: body.as_bytes(),
         })
     }
 
@@ -184,7 +223,8 @@ mod tests {
             (400, "ThrottlingException", Answer::Throttled),
             (503, "RequestLimitExceeded", Answer::Throttled),
         ] {
-            assert_eq!(read(status, code, "some message"), expected, "{code}");
+            let message = "The request signature we calculated does not match the signature";
+            assert_eq!(read(status, code, message), expected, "{code}");
         }
     }
 
@@ -204,6 +244,19 @@ mod tests {
                 "Signature not yet current: x",
                 ClockSkew,
             ),
+            (
+                403,
+                "SignatureDoesNotMatch",
+                "Credential should be scoped to a valid region.",
+                OtherError,
+            ),
+            (
+                403,
+                "SignatureDoesNotMatch",
+                "Date in Credential scope does not match",
+                OtherError,
+            ),
+            (403, "SignatureDoesNotMatch", "", OtherError),
             (400, "RequestExpired", "", ClockSkew),
             (403, "RequestTimeTooSkewed", "", ClockSkew),
             (403, "RegionDisabledException", "", OtherError),
@@ -231,7 +284,8 @@ mod tests {
             })
         };
         let moto = "<ErrorResponse><Errors><Error><Code>SignatureDoesNotMatch</Code>\
-                    <Message>The request signature</Message></Error></Errors></ErrorResponse>";
+                    <Message>The request signature we calculated does not match</Message>\
+                    </Error></Errors></ErrorResponse>";
         assert_eq!(bare(403, moto), Answer::Mismatch);
         assert_eq!(bare(429, "slow"), Answer::Throttled);
         for (status, body) in [
@@ -239,6 +293,20 @@ mod tests {
             (403, ""),
             (407, "x"),
             (200, "x"),
+            // Of S3, of a gateway, of a page that quotes one.
+            (403, "<Error><Code>AccessDenied</Code></Error>"),
+            (
+                403,
+                "<AccessDeniedException><Code>AccessDenied</Code></AccessDeniedException>",
+            ),
+            (
+                403,
+                "<html><ErrorResponse><Code>InvalidClientTokenId</Code></ErrorResponse></html>",
+            ),
+            (
+                403,
+                "<ErrorResponses><Code>InvalidClientTokenId</Code></ErrorResponses>",
+            ),
         ] {
             assert_eq!(
                 kind(&bare(status, body)),

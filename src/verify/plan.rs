@@ -100,24 +100,24 @@ impl<'f> Plan<'f> {
     pub fn new(findings: &'f [Finding], scope: &Scope) -> Self {
         let mut plan = Self::default();
         let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut gathered: Vec<Gathering<'f>> = Vec::new();
         for finding in findings {
             match asked_about(finding, scope) {
                 Ok(None) => {}
                 Ok(Some((id, candidate))) => {
-                    let place = *places.entry(id).or_insert(plan.groups.len());
-                    if place == plan.groups.len() {
-                        plan.groups.push(group(id, &finding.credential));
+                    let place = *places.entry(id).or_insert(gathered.len());
+                    if place == gathered.len() {
+                        gathered.push(Gathering::new(id, &finding.credential));
                     }
-                    plan.groups[place].add(finding, candidate);
+                    gathered[place].add(finding, candidate);
                 }
                 Err(reason) => {
                     plan.skipped.insert(finding.fingerprint, reason);
                 }
             }
         }
-        for group in &mut plan.groups {
-            group.settle_partitions(&scope.partitions);
-        }
+        let gathered = gathered.into_iter();
+        plan.groups = gathered.map(|it| it.finish(&scope.partitions)).collect();
         plan.keep_within_budget(scope.max_ids);
         plan
     }
@@ -136,57 +136,86 @@ impl<'f> Plan<'f> {
     }
 }
 
-fn group<'f>(access_key_id: &'f str, credential: &'f Credential) -> Group<'f> {
-    Group {
-        access_key_id,
-        account_id: credential.account_id.as_deref(),
-        partitions: Vec::new(),
-        candidates: Vec::new(),
-        members: Vec::new(),
-        severity: Severity::Low,
+/// A group while its findings come in. Own secrets are kept apart from alternatives: each was judged
+/// the best one for its place, so all of them are tried before.
+struct Gathering<'f> {
+    group: Group<'f>,
+    own: Numbered<'f>,
+    others: Numbered<'f>,
+}
+
+/// Distinct candidates, numbered in the order in which they came.
+#[derive(Default)]
+struct Numbered<'f> {
+    list: Vec<Candidate<'f>>,
+    numbers: HashMap<Candidate<'f>, usize>,
+}
+
+impl<'f> Numbered<'f> {
+    fn number(&mut self, candidate: Candidate<'f>) -> usize {
+        *self.numbers.entry(candidate).or_insert_with(|| {
+            self.list.push(candidate);
+            self.list.len() - 1
+        })
     }
 }
 
-impl<'f> Group<'f> {
-    /// Own secrets come before the alternatives of earlier findings, because each was judged the
-    /// best one for its place.
+impl<'f> Gathering<'f> {
+    fn new(access_key_id: &'f str, credential: &'f Credential) -> Self {
+        Self {
+            group: Group {
+                access_key_id,
+                account_id: credential.account_id.as_deref(),
+                partitions: Vec::new(),
+                candidates: Vec::new(),
+                members: Vec::new(),
+                severity: Severity::Low,
+            },
+            own: Numbered::default(),
+            others: Numbered::default(),
+        }
+    }
+
     fn add(&mut self, finding: &'f Finding, own: Candidate<'f>) {
-        self.severity = self.severity.max(finding.severity);
-        self.partitions.extend(&finding.credential.partition_hints);
-        let first_other = self.members.iter().map(|member| member.own + 1).max();
-        let session_token = own.session_token;
-        let own = self.place(own, first_other.unwrap_or(0));
-        let mut member = Member {
-            fingerprint: finding.fingerprint,
-            own,
-            others: Vec::new(),
-        };
-        for secret in &finding.credential.alternatives {
-            let other = Candidate {
+        let group = &mut self.group;
+        group.severity = group.severity.max(finding.severity);
+        group.partitions.extend(&finding.credential.partition_hints);
+        let others = finding.credential.alternatives.iter().map(|secret| {
+            self.others.number(Candidate {
                 secret,
-                session_token,
-            };
-            let end = self.candidates.len();
-            member.others.push(self.place(other, end));
-        }
-        self.members.push(member);
+                session_token: own.session_token,
+            })
+        });
+        group.members.push(Member {
+            fingerprint: finding.fingerprint,
+            others: others.collect(),
+            own: self.own.number(own),
+        });
     }
 
-    /// The index of `candidate`, which is inserted at `index` where it is new. Indices that
-    /// members hold are moved along.
-    fn place(&mut self, candidate: Candidate<'f>, index: usize) -> usize {
-        if let Some(known) = self.candidates.iter().position(|other| *other == candidate) {
-            return known;
+    /// One list of candidates, without repetitions, and the members' numbers moved to it.
+    fn finish(self, chosen: &BTreeSet<Partition>) -> Group<'f> {
+        let (mut group, mut all) = (self.group, self.own);
+        let places: Vec<usize> = self
+            .others
+            .list
+            .into_iter()
+            .map(|it| all.number(it))
+            .collect();
+        for other in group
+            .members
+            .iter_mut()
+            .flat_map(|member| &mut member.others)
+        {
+            *other = places[*other];
         }
-        self.candidates.insert(index, candidate);
-        for member in &mut self.members {
-            for held in std::iter::once(&mut member.own).chain(&mut member.others) {
-                *held += usize::from(*held >= index);
-            }
-        }
-        index
+        group.candidates = all.list;
+        group.settle_partitions(chosen);
+        group
     }
+}
 
+impl Group<'_> {
     /// Hinted partitions first; then `aws`, because a text that lists regions hints at partitions
     /// that have nothing to do with the key. An explicit choice replaces both.
     fn settle_partitions(&mut self, chosen: &BTreeSet<Partition>) {
@@ -297,21 +326,22 @@ mod tests {
             .iter()
             .map(|it| it.secret.expose())
             .collect();
-        // `two` was known as an alternative already, and keeps its place.
-        assert_eq!(order, [&b"one"[..], b"three", b"two"]);
-        assert_eq!(
-            (group.members[0].own, &group.members[0].others[..]),
-            (0, &[1, 2][..])
-        );
-        assert_eq!(group.members[1].own, 2);
-        let findings = [findings[0].clone(), long_term("A", "four")];
-        let plan = Plan::new(&findings, &Scope::default());
-        let group = &plan.groups[0];
-        assert_eq!(group.candidates[1].secret.expose(), b"four");
-        assert_eq!(
-            (group.members[0].own, &group.members[0].others[..]),
-            (0, &[2, 3][..])
-        );
+        // `two` is an alternative, too, and comes earlier for being another finding's own.
+        assert_eq!(order, [&b"one"[..], b"two", b"three"]);
+        let numbers = |index: usize| (group.members[index].own, &group.members[index].others[..]);
+        assert_eq!(numbers(0), (0, &[2, 1][..]));
+        assert_eq!(numbers(1), (1, &[][..]));
+    }
+
+    /// A file may hold one ID and any number of secrets.
+    #[test]
+    fn many_secrets_of_one_id_are_planned_in_linear_time() {
+        let findings: Vec<Finding> = (0..100_000)
+            .map(|number| long_term("A", &number.to_string()))
+            .collect();
+        let plan = plan(&findings, &Scope::default());
+        assert_eq!(plan.groups[0].candidates.len(), findings.len());
+        assert_eq!(plan.groups[0].calls_at_most(), 3);
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub fn verify_all(
         .iter()
         .map(|(&fingerprint, &reason)| (fingerprint, Verdict::Skipped(reason)))
         .collect();
+    (control.progress)(0, plan.groups.len());
     let start = Instant::now();
     let run = Run {
         limits,
@@ -320,6 +321,7 @@ fn deserves_repeat(answer: &Answer) -> bool {
         CauseKind::Unreachable
             | CauseKind::Timeout
             | CauseKind::ServerError
+            | CauseKind::Unparsable
             | CauseKind::ClockSkew
     ))
 }

@@ -13,8 +13,11 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_sts::config::retry::RetryConfig;
-use aws_sdk_sts::config::{Builder as StsConfig, Credentials, SharedHttpClient};
+use aws_sdk_sts::config::{
+    Builder as StsConfig, ConfigBag, Credentials, Intercept, RuntimeComponents, SharedHttpClient,
+};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::get_caller_identity::{
     GetCallerIdentityError, GetCallerIdentityOutput,
@@ -52,6 +55,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The region that questions to `partition` are signed for.
+    fn region(&self, partition: Partition) -> String {
+        let named = self.endpoint.as_ref().and_then(Endpoint::region);
+        named.unwrap_or_else(|| partition.region()).to_owned()
+    }
+
     /// Checks what can be checked before anything is asked.
     ///
     /// # Errors
@@ -187,14 +196,14 @@ fn client(
         .build();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static(partition.region()))
+        .region(Region::new(settings.region(partition)))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         .http_client(http)
         .use_fips(settings.fips);
     config.set_app_name(AppName::new(APP_NAME).ok());
     let config = config.build();
-    let mut config = StsConfig::from(&config);
+    let mut config = StsConfig::from(&config).interceptor(PlainSuccess);
     config.set_endpoint_url(
         settings
             .endpoint
@@ -202,6 +211,29 @@ fn client(
             .map(|url| url.as_str().to_owned()),
     );
     aws_sdk_sts::Client::from_conf(config.build())
+}
+
+/// The SDK takes every 2xx for a success. STS answers 200; 203, for one, is an answer that a proxy has
+/// written over.
+#[derive(Debug)]
+struct PlainSuccess;
+
+impl Intercept for PlainSuccess {
+    fn name(&self) -> &'static str {
+        "PlainSuccess"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        match context.response().status().as_u16() {
+            201..300 => Err("a success that STS does not answer with".into()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// One pool of connections for all calls, through the proxies that the environment names.
@@ -294,11 +326,12 @@ fn unreachable_by(error: &dyn std::error::Error) -> Answer {
         next = error.source();
     }
     let reasons = [
+        // First, because a certificate for another name lists its DNS names.
+        ("certificate", "its TLS certificate is not trusted here"),
         ("dns", "its name could not be resolved"),
         ("lookup", "its name could not be resolved"),
         ("tunnel", "the proxy refused"),
         ("proxy", "the proxy refused"),
-        ("certificate", "its TLS certificate is not trusted here"),
         ("tls", "TLS failed"),
         ("refused", "the connection was refused"),
         ("unreachable", "there is no route to it"),

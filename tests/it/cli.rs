@@ -419,7 +419,7 @@ fn on_a_terminal(mut command: Command) -> String {
 
 /// The two sides of a pseudo-terminal: what a person sees, and what a program gets.
 #[cfg(target_os = "linux")]
-fn pseudo_terminal() -> (fs::File, fs::File) {
+pub(crate) fn pseudo_terminal() -> (fs::File, fs::File) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&screen).unwrap();

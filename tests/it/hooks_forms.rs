@@ -295,7 +295,8 @@ fn wrong_calls_block() {
         &["hook", "--stage", "update", "refs/heads/a"],
         &["hook", "no-such-file.txt"],
         &["hook", "--verify"],
-        &["staged", "--verify"],
+        &["hook", "--fail-on", "live"],
+        &["staged", "--fail-on", "live"],
     ] {
         let output = repository.straykey(arguments);
         assert_eq!(

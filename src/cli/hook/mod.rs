@@ -29,22 +29,34 @@ use straykey::source::changes::{Changes, staged::staged};
 use straykey::source::git::Repository;
 use straykey::source::{Coverage, Files};
 
-use super::args::Color;
+use super::args::{Color, FailOn};
 use super::exit::Exit;
 use super::hook_args::{GateArguments, HookArguments, Stage, StagedArguments};
+use super::interrupt::stop_on_interrupt;
 use super::plan::Target;
 use super::say;
 use super::scan::write;
+use super::verify::VerifyPlan;
 pub(super) use called::as_called;
 use rules::Rules;
 
-pub(super) fn run_staged(arguments: &StagedArguments) -> Result<Exit> {
-    let run = HookRun::new(&arguments.gate)?;
-    let outcome = run.staged(&[])?;
-    Ok(run.finish(outcome))
+pub(super) fn run_staged(arguments: StagedArguments) -> Result<Exit> {
+    let live_only = arguments.gate.fail_on == Some(FailOn::Live);
+    let verify = VerifyPlan::for_gate(arguments.verify, live_only)?;
+    let mut run = HookRun::new(&arguments.gate)?;
+    run.options.live_only = live_only;
+    let mut outcome = run.staged(&[])?;
+    let Some(verify) = verify else {
+        return Ok(run.finish(outcome));
+    };
+    stop_on_interrupt(&run.progress);
+    let verified = verify.carry_out(&mut outcome.report, &run.options, &run.progress, false);
+    let exit = run.finish(outcome);
+    Ok(verified.map_or_else(|error| exit.after(&error), |()| exit))
 }
 
 pub(super) fn run(arguments: &HookArguments) -> Result<Exit> {
+    refuse_verification(arguments)?;
     let rest = &arguments.arguments;
     let run = HookRun::new(&arguments.gate)?;
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
@@ -64,6 +76,23 @@ pub(super) fn run(arguments: &HookArguments) -> Result<Exit> {
         Stage::Update => run.received(push::updated(rest)?),
     };
     Ok(run.finish(outcome?))
+}
+
+/// A hook runs unasked, on a colleague's machine or on a server: it speaks to nobody.
+fn refuse_verification(arguments: &HookArguments) -> Result<()> {
+    let words = arguments.arguments.iter();
+    let mut words = words.filter(|word| !Path::new(word).exists());
+    let verify = words.find(|word| word.to_string_lossy().starts_with("--verify"));
+    let live = arguments.gate.fail_on == Some(FailOn::Live);
+    let word = match verify {
+        Some(word) => word.to_string_lossy().into_owned(),
+        None if live => "--fail-on live".to_owned(),
+        None => return Ok(()),
+    };
+    bail!(
+        "{word} is not for hooks, which ask nobody: `straykey staged --verify` does, and \
+         `straykey --verify`"
+    )
 }
 
 /// What a hook has found.
@@ -88,9 +117,6 @@ struct HookRun<'a> {
 
 impl<'a> HookRun<'a> {
     fn new(arguments: &'a GateArguments) -> Result<Self> {
-        if arguments.verify {
-            bail!("--verify is not for hooks, which ask nobody: straykey --verify PATH does");
-        }
         let progress = Arc::new(Progress::default());
         if let Some(seconds) = arguments.timeout {
             watchdog::start(seconds, &progress);
@@ -246,10 +272,11 @@ impl<'a> HookRun<'a> {
             write_blocked(report, &self.options, outcome.gate, out)?;
         }
         if report.interrupted {
-            writeln!(
-                out,
-                "straykey: time is up, the scan is not complete: blocked"
-            )?;
+            let why = match report.verified_at {
+                Some(_) => "stopped before the end",
+                None => "time is up",
+            };
+            writeln!(out, "straykey: {why}, the scan is not complete: blocked")?;
         } else if exit == Exit::Incomplete {
             writeln!(out, "straykey: the scan is not complete: blocked")?;
         }

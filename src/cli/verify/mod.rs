@@ -1,5 +1,6 @@
 //! `--verify` and `--verify-dry-run`: what they mean, and doing it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use anyhow::Context;
 use anyhow::{Result, bail};
 use straykey::report::{Options, Report, mask};
 use straykey::scan::Progress;
+use straykey::verdict::Partition;
 use straykey::verify::plan::{Plan, Scope};
 use straykey::verify::run::Limits;
 
@@ -47,6 +49,9 @@ impl VerifyPlan {
                  `cargo install straykey --locked` without --no-default-features builds it in"
             );
         }
+        if arguments.fips && arguments.sts_endpoint.is_some() {
+            bail!("--fips chooses among AWS's own endpoints and cannot go with --sts-endpoint");
+        }
         let mut limits = Limits::default();
         if let Some(seconds) = arguments.verify_time_limit {
             limits.deadline = Duration::from_secs(seconds);
@@ -56,8 +61,19 @@ impl VerifyPlan {
             limits,
             #[cfg(feature = "verify")]
             settings: settings(&arguments)?,
-            scope: scope(arguments),
+            scope: scope(arguments)?,
         }))
+    }
+
+    /// What `arguments` mean for a command whose `--fail-on` says `live`, or something else.
+    ///
+    /// # Errors
+    /// As [`VerifyPlan::new`], and if only live keys shall block and nobody is asked which are.
+    pub(crate) fn for_gate(arguments: VerifyArguments, live_only: bool) -> Result<Option<Self>> {
+        if live_only && !arguments.verify {
+            bail!("--fail-on live needs --verify: without it no key is known to be live");
+        }
+        Self::new(arguments)
     }
 
     /// Asks about the findings of `report` and writes the verdicts into it; or says what would be
@@ -165,16 +181,30 @@ impl VerifyPlan {
     }
 }
 
-fn scope(arguments: VerifyArguments) -> Scope {
-    Scope {
-        partitions: arguments.partition.into_iter().collect(),
+fn scope(arguments: VerifyArguments) -> Result<Scope> {
+    let mut partitions: BTreeSet<Partition> = arguments.partition.into_iter().collect();
+    if let Some((endpoint, partition)) = arguments
+        .sts_endpoint
+        .as_ref()
+        .and_then(|endpoint| Some((endpoint, endpoint.partition()?)))
+    {
+        if partitions.iter().any(|chosen| *chosen != partition) {
+            bail!(
+                "{} is in partition {partition}: no other --partition can be asked there",
+                endpoint.as_str()
+            );
+        }
+        partitions.insert(partition);
+    }
+    Ok(Scope {
+        partitions,
         canaries: arguments.verify_canaries,
         allowed_accounts: arguments.verify_accounts_allow.into_iter().collect(),
         denied_accounts: arguments.verify_accounts_deny.into_iter().collect(),
         max_ids: arguments
             .verify_max
             .unwrap_or_else(|| Scope::default().max_ids),
-    }
+    })
 }
 
 /// AWS_CA_BUNDLE is what the AWS command line reads; behind a proxy that opens TLS it is set.

@@ -1,6 +1,6 @@
 //! The AWS detector: prefilter, closer look, pairing, findings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::account::{account_id, key_type};
@@ -9,6 +9,7 @@ use super::encoded::{decoded_view, wide_view};
 use super::excerpt::{Place, excerpt};
 use super::gather::{Gathered, gather};
 use super::hits::{Hit, hits};
+use super::surroundings::{Surroundings, surroundings};
 use crate::detect::prefilter::Prefilter;
 use crate::detect::view::View;
 use crate::finding::{
@@ -18,7 +19,7 @@ use crate::location::{Position, Span};
 use crate::rules::{AwsRules, RuleHandle};
 use crate::secret::Secret;
 use crate::source::Blob;
-use crate::verdict::{Partition, Verdict};
+use crate::verdict::Verdict;
 
 /// How far round a hit the text is looked at, in bytes. Twice the reach of a pair, so that the
 /// neighbours that compete for a secret are in view too, and less than half a window's margin.
@@ -126,9 +127,15 @@ impl AwsDetector {
             whole.entry(fingerprint).or_default().push(entry);
         }
         let positions = Positions::new(blob, whole.values().flatten());
+        let around = match whole.is_empty() {
+            true => Surroundings::default(),
+            false => surroundings(blob.bytes),
+        };
         let mut findings: Vec<Finding> = whole
             .into_iter()
-            .map(|(fingerprint, entries)| self.finding(blob, fingerprint, &entries, &positions))
+            .map(|(fingerprint, entries)| {
+                self.finding(blob, fingerprint, &entries, (&positions, &around))
+            })
             .collect();
         findings.sort_by(|one, other| {
             (&one.occurrences, one.fingerprint).cmp(&(&other.occurrences, other.fingerprint))
@@ -141,12 +148,12 @@ impl AwsDetector {
         blob: &Blob<'_>,
         fingerprint: Fingerprint,
         entries: &[Gathered],
-        positions: &Positions,
+        (positions, around): (&Positions, &Surroundings),
     ) -> Finding {
         // The pair comes first where a lone part was added to it.
         let first = &entries[0];
         let rule = self.rule_of(first).rule();
-        let credential = self.credential(entries, partition_hints(blob.bytes));
+        let credential = self.credential(entries, around);
         let mention = entries.iter().all(|entry| entry.mention);
         let mut occurrences: Vec<Occurrence> = entries
             .iter()
@@ -171,7 +178,7 @@ impl AwsDetector {
         }
     }
 
-    fn credential(&self, entries: &[Gathered], partition_hints: BTreeSet<Partition>) -> Credential {
+    fn credential(&self, entries: &[Gathered], around: &Surroundings) -> Credential {
         let first = &entries[0];
         let account_id = first.key_id.as_deref().and_then(account_id);
         Credential {
@@ -180,7 +187,8 @@ impl AwsDetector {
                 .as_ref()
                 .is_some_and(|account| self.rules.canary_accounts.contains(account)),
             account_id,
-            partition_hints,
+            partition_hints: around.partitions.clone(),
+            other_store: around.other_store,
             access_key_id: first
                 .key_id
                 .as_ref()
@@ -213,23 +221,6 @@ fn regions(hits: &[Hit], length: usize) -> Vec<Range<usize>> {
         }
     }
     regions
-}
-
-/// The partitions that a text speaks of, by the names of their regions, hosts and ARNs.
-fn partition_hints(bytes: &[u8]) -> BTreeSet<Partition> {
-    const HINTS: [(&[u8], Partition); 6] = [
-        (b"cn-north-1", Partition::AwsCn),
-        (b"cn-northwest-1", Partition::AwsCn),
-        (b".amazonaws.com.cn", Partition::AwsCn),
-        (b"arn:aws-cn:", Partition::AwsCn),
-        (b"us-gov-", Partition::AwsUsGov),
-        (b"arn:aws-us-gov:", Partition::AwsUsGov),
-    ];
-    HINTS
-        .iter()
-        .filter(|(hint, _)| memchr::memmem::find(bytes, hint).is_some())
-        .map(|&(_, partition)| partition)
-        .collect()
 }
 
 /// Identity of a credential: of its access key ID and secret, not of its token, which changes.

@@ -7,6 +7,7 @@ mod name;
 mod pair;
 mod shape;
 mod structure;
+mod surroundings;
 
 mod detector;
 mod encoded;

@@ -18,10 +18,16 @@ use crate::kit::keys::Random;
 use stand_in::{Key, StandIn, State};
 
 mod chaos;
+mod formats;
+mod gates;
 mod moto;
 mod program;
+mod property;
+mod proxy;
 mod stand_in;
 mod table;
+mod tls;
+mod tunnel;
 mod wire;
 
 pub(crate) const ACCOUNT: &str = "123456789012";

@@ -10,7 +10,7 @@ use crate::kit::{Outcome, Tree, run, straykey};
 
 /// The program in `directory`, without this machine's proxies, with somebody's own AWS settings
 /// that must not count.
-fn program(directory: &Path, arguments: &[&str]) -> Command {
+pub(super) fn program(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = straykey(directory);
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_lowercase());
@@ -28,7 +28,7 @@ fn program(directory: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn text_of(fake: &Fake) -> String {
+pub(super) fn text_of(fake: &Fake) -> String {
     let mut text = format!(
         "aws_access_key_id = {}\naws_secret_access_key = {}\n",
         fake.id, fake.secret
@@ -40,7 +40,7 @@ fn text_of(fake: &Fake) -> String {
 }
 
 /// A tree with one key a file.
-fn tree_of(fakes: &[Fake]) -> Tree {
+pub(super) fn tree_of(fakes: &[Fake]) -> Tree {
     let tree = Tree::new();
     for (index, fake) in fakes.iter().enumerate() {
         tree.write(format!("{index:03}.ini"), text_of(fake));
@@ -48,13 +48,13 @@ fn tree_of(fakes: &[Fake]) -> Tree {
     tree
 }
 
-fn verified(tree: &Tree, url: &str, more: &[&str]) -> Outcome {
+pub(super) fn verified(tree: &Tree, url: &str, more: &[&str]) -> Outcome {
     let mut arguments = vec!["--verify", "--sts-endpoint", url];
     arguments.extend(more);
     run(&mut program(tree.root(), &arguments))
 }
 
-fn findings(outcome: &Outcome) -> Vec<serde_json::Value> {
+pub(super) fn findings(outcome: &Outcome) -> Vec<serde_json::Value> {
     let document: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     document["findings"].as_array().unwrap().clone()
 }

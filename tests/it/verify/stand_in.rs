@@ -5,13 +5,15 @@
 //! signature, date, expiry. Everything that arrives is kept, byte by byte, so that a test can show
 //! what did not.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, Mac};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sha2::{Digest, Sha256};
 
 /// Difference between the request's date and the server's that is tolerated.
@@ -31,7 +33,7 @@ pub(crate) enum State {
     /// An error, in AWS's form, whatever the signature.
     Error(u16, &'static str, &'static str),
     /// These bytes as the body, with this status.
-    Raw(u16, &'static str),
+    Raw(u16, Cow<'static, str>),
     /// No answer at all.
     Hang,
     /// The connection is reset.
@@ -71,6 +73,9 @@ struct World {
     /// Requests that are served in a second.
     rate: Option<u32>,
     second: (u64, u32),
+    /// Number of the request, where requests are lost whatever their key: of fifty, one hangs, one
+    /// is reset, one gets garbage.
+    storms: Option<u32>,
     /// Seconds that the server's clock is ahead.
     ahead: i64,
     /// Whether answers carry a `Date`.
@@ -86,6 +91,15 @@ pub(crate) struct StandIn {
 
 impl StandIn {
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// One that speaks TLS.
+    pub(crate) fn start_tls(config: Arc<ServerConfig>) -> Self {
+        Self::start_with(Some(config))
+    }
+
+    fn start_with(tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stand_in = Self {
             address: listener.local_addr().unwrap(),
@@ -95,6 +109,7 @@ impl StandIn {
                 wrong_at: HashMap::new(),
                 quirk: Duration::from_secs(5),
                 rate: None,
+                storms: None,
                 second: (0, 0),
                 ahead: 0,
                 dated: true,
@@ -103,8 +118,17 @@ impl StandIn {
         let server = stand_in.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let server = server.clone();
-                std::thread::spawn(move || server.serve(stream));
+                let (server, tls) = (server.clone(), tls.clone());
+                std::thread::spawn(move || {
+                    stream.set_nodelay(true).unwrap();
+                    match tls {
+                        Some(config) => {
+                            let session = ServerConnection::new(config).unwrap();
+                            server.serve(StreamOwned::new(session, stream));
+                        }
+                        None => server.serve(stream),
+                    }
+                });
             }
         });
         stand_in
@@ -114,8 +138,18 @@ impl StandIn {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn add(&self, key_id: &str, key: Key) {
         self.world().keys.insert(key_id.to_owned(), key);
+    }
+
+    pub(crate) fn forget(&self, key_id: &str) {
+        let mut world = self.world();
+        world.keys.remove(key_id);
+        world.log.clear();
     }
 
     pub(crate) fn set_quirk(&self, quirk: Duration) {
@@ -124,6 +158,10 @@ impl StandIn {
 
     pub(crate) fn set_rate(&self, rate: u32) {
         self.world().rate = Some(rate);
+    }
+
+    pub(crate) fn set_storms(&self) {
+        self.world().storms = Some(0);
     }
 
     pub(crate) fn set_clock(&self, ahead: i64, dated: bool) {
@@ -144,14 +182,14 @@ impl StandIn {
         self.world.lock().unwrap()
     }
 
-    fn serve(&self, mut stream: TcpStream) {
-        stream.set_nodelay(true).unwrap();
+    fn serve(&self, mut stream: impl Read + Write) {
         while let Some(head) = read_head(&mut stream) {
             let Some(request) = Request::parse(&head) else {
                 return;
             };
+            let state = self.storm().or_else(|| self.state_of(&request.key_id()));
             // Closing with the body unread makes the kernel reset the connection.
-            if self.state_of(&request.key_id()) == Some(State::Reset) {
+            if state == Some(State::Reset) {
                 self.note(&request, &head, b"");
                 return;
             }
@@ -160,14 +198,30 @@ impl StandIn {
                 return;
             }
             self.note(&request, &head, &body);
-            if self.state_of(&request.key_id()) == Some(State::Hang) {
-                std::thread::sleep(Duration::from_secs(60));
-                return;
-            }
-            let (status, document) = self.answer(&request, &body);
+            let (status, document) = match state {
+                Some(State::Hang) => {
+                    std::thread::sleep(Duration::from_secs(60));
+                    return;
+                }
+                Some(State::Raw(status, body)) => (status, body.into_owned()),
+                _ => self.answer(&request, &body),
+            };
             if respond(&mut stream, status, &document, self.date().as_deref()).is_err() {
                 return;
             }
+        }
+    }
+
+    /// What befalls the next request, whatever its key.
+    fn storm(&self) -> Option<State> {
+        let mut world = self.world();
+        let number = world.storms.as_mut()?;
+        *number += 1;
+        match *number % 50 {
+            11 => Some(State::Hang),
+            23 => Some(State::Reset),
+            37 => Some(State::Raw(200, "<html>garbage</html>".into())),
+            _ => None,
         }
     }
 
@@ -204,7 +258,6 @@ impl StandIn {
         };
         match &mut key.state {
             State::Error(status, code, message) => return error(*status, code, message),
-            State::Raw(status, body) => return (*status, (*body).to_owned()),
             State::Throttle(times) if *times > 0 => {
                 *times -= 1;
                 return error(400, "Throttling", "Rate exceeded");
@@ -379,7 +432,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Byte by byte, so that nothing of the body is taken.
-fn read_head(stream: &mut TcpStream) -> Option<String> {
+pub(super) fn read_head(stream: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -392,7 +445,7 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
 }
 
 fn respond(
-    stream: &mut TcpStream,
+    stream: &mut impl Write,
     status: u16,
     document: &str,
     date: Option<&str>,
@@ -402,7 +455,8 @@ fn respond(
         "HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\n{date}Content-Length: {}\r\n\r\n{document}",
         document.len()
     );
-    stream.write_all(answer.as_bytes())
+    stream.write_all(answer.as_bytes())?;
+    stream.flush()
 }
 
 fn unknown_id() -> (u16, String) {

@@ -28,7 +28,25 @@ fn of(verdict: &Verdict) -> Expected {
 }
 
 const MOTO_MISMATCH: &str = "<ErrorResponse><Errors><Error><Code>SignatureDoesNotMatch</Code>\
-    <Message>x</Message></Error></Errors></ErrorResponse>";
+    <Message>The request signature we calculated does not match the signature you provided.\
+    </Message></Error></Errors></ErrorResponse>";
+
+/// A success of STS; with status 203 a proxy has written over it.
+const GENUINE: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult>\
+    <Arn>arn:aws:iam::123456789012:user/x</Arn><UserId>A</UserId><Account>123456789012</Account>\
+    </GetCallerIdentityResult></GetCallerIdentityResponse>";
+
+/// S3's kind of document, which a block page kept there is answered with.
+const S3_DENIAL: &str =
+    "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>x</Message></Error>";
+
+fn raw(status: u16, body: &'static str) -> State {
+    State::Raw(status, body.into())
+}
+
+/// A signature that is refused as AWS words it.
+const REFUSED: &str = "The request signature we calculated does not match the signature you \
+    provided. Check your AWS Secret Access Key and signing method.";
 
 /// Rows whose answer does not depend on the request.
 fn answers() -> Vec<(State, Expected)> {
@@ -43,7 +61,19 @@ fn answers() -> Vec<(State, Expected)> {
         (error(403, "InvalidClientTokenId", "x"), Inactive),
         (error(403, "InvalidAccessKeyId", "x"), Inactive),
         (error(400, "UnrecognizedClientException", "x"), Inactive),
-        (error(403, "SignatureDoesNotMatch", "x"), Mismatch),
+        (error(403, "SignatureDoesNotMatch", REFUSED), Mismatch),
+        (
+            error(
+                403,
+                "SignatureDoesNotMatch",
+                "Credential should be scoped to a valid region.",
+            ),
+            Unknown(OtherError),
+        ),
+        (
+            error(403, "SignatureDoesNotMatch", "x"),
+            Unknown(OtherError),
+        ),
         (
             error(403, "SignatureDoesNotMatch", "Signature expired: y"),
             Unknown(ClockSkew),
@@ -73,19 +103,22 @@ fn answers() -> Vec<(State, Expected)> {
         (error(500, "InternalFailure", "x"), Unknown(ServerError)),
         (error(503, "ServiceUnavailable", "x"), Unknown(ServerError)),
         (
-            State::Raw(200, "<html>log in to the hotel network</html>"),
+            raw(200, "<html>log in to the hotel network</html>"),
             Unknown(Unparsable),
         ),
-        (State::Raw(200, "\u{0}\u{1}garbage"), Unknown(Unparsable)),
-        (State::Raw(200, ""), Unknown(Unparsable)),
-        (State::Raw(302, ""), Unknown(Unparsable)),
+        (raw(200, "\u{0}\u{1}garbage"), Unknown(Unparsable)),
+        (raw(200, ""), Unknown(Unparsable)),
+        (raw(302, ""), Unknown(Unparsable)),
+        (raw(203, GENUINE), Unknown(Unparsable)),
+        (raw(200, GENUINE), Live),
         (
-            State::Raw(403, "<html>blocked by policy</html>"),
+            raw(403, "<html>blocked by policy</html>"),
             Unknown(Unparsable),
         ),
-        (State::Raw(407, "proxy"), Unknown(Unparsable)),
-        (State::Raw(502, "bad gateway"), Unknown(ServerError)),
-        (State::Raw(403, MOTO_MISMATCH), Mismatch),
+        (raw(407, "proxy"), Unknown(Unparsable)),
+        (raw(502, "bad gateway"), Unknown(ServerError)),
+        (raw(403, MOTO_MISMATCH), Mismatch),
+        (raw(403, S3_DENIAL), Unknown(Unparsable)),
         (State::Reset, Unknown(CauseKind::Unreachable)),
     ]
 }
