@@ -223,6 +223,17 @@ pub struct Part {
     pub kind: PartKind,
 }
 
+impl Part {
+    /// Characters, where it stands on one line; 0 where it does not.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        match self.span.start.line == self.span.end.line {
+            true => self.span.end.column.saturating_sub(self.span.start.column) as usize,
+            false => 0,
+        }
+    }
+}
+
 /// A stretch of a source line that may be shown: never a secret's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {

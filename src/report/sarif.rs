@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -16,7 +17,7 @@ use super::advice::Advice;
 use super::group::{self, Group};
 use super::view::{Entry, Place, View};
 use super::{excerpt, json, line, sanitise, uri};
-use crate::finding::{Part, Severity};
+use crate::finding::{Part, PartKind, Severity};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -71,8 +72,11 @@ impl Serialize for Run<'_> {
             "semanticVersion": env!("CARGO_PKG_VERSION"),
             "rules": rules,
         }});
-        let mut run = serializer.serialize_struct("Run", 4)?;
+        let mut run = serializer.serialize_struct("Run", 5)?;
         run.serialize_field("tool", &tool)?;
+        if let Some(version) = self.version() {
+            run.serialize_field("versionControlProvenance", &[version])?;
+        }
         run.serialize_field("columnKind", "unicodeCodePoints")?;
         run.serialize_field("results", &Results(self))?;
         run.serialize_field("invocations", &[self.invocation()])?;
@@ -207,7 +211,7 @@ impl Run<'_> {
             .places
             .iter()
             .take(MOST_LOCATIONS)
-            .map(|place| location(&group.path, place))
+            .map(|place| location(entry, &group.path, place))
             .collect();
         let related: Vec<Value> = group.places[0]
             .parts()
@@ -241,6 +245,19 @@ impl Run<'_> {
         })
     }
 
+    /// Which version of which repository was scanned.
+    fn version(&self) -> Option<Value> {
+        let repository = self.view.repository()?;
+        let mut version = json!({"repositoryUri": self.view.clean_str(repository.url())});
+        if let Some(head) = &repository.head {
+            version["revisionId"] = json!(sanitise::line(head.as_bytes()));
+        }
+        if repository.path_of(Path::new("x")).as_deref() == Some(Path::new("x")) {
+            version["mappedTo"] = json!({"uriBaseId": "%SRCROOT%"});
+        }
+        Some(version)
+    }
+
     /// How the run went: what was not read, and what was left out of the results.
     fn invocation(&self) -> Value {
         let unread = self.view.not_scanned().filter(|it| it.incomplete());
@@ -271,10 +288,11 @@ fn notification(level: &str, text: &str) -> Value {
     json!({"level": level, "message": {"text": text}})
 }
 
-fn location(path: &[u8], place: &Place<'_>) -> Value {
+fn location(entry: &Entry<'_>, path: &[u8], place: &Place<'_>) -> Value {
     let mut physical = json!({"artifactLocation": artifact(path)});
     if let Some(part) = place.parts().first() {
         physical["region"] = region(part);
+        physical["region"]["snippet"] = json!({"text": shown(entry, part)});
     }
     let lines = excerpt::lines(place);
     let adjoining = lines.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0);
@@ -291,6 +309,14 @@ fn location(path: &[u8], place: &Place<'_>) -> Value {
         location["properties"] = json!({"commit": commit});
     }
     location
+}
+
+/// A part as it may be shown.
+fn shown(entry: &Entry<'_>, part: &Part) -> String {
+    match (part.kind, entry.access_key_id()) {
+        (PartKind::AccessKeyId, Some(id)) => sanitise::line(id.as_bytes()),
+        _ => excerpt::hidden(part.length()),
+    }
 }
 
 fn related_location(path: &[u8], part: &Part) -> Value {

@@ -67,9 +67,7 @@ impl FindingObject {
             None => None,
         };
         let occurrences = self.occurrences.into_iter();
-        let occurrences: Vec<Occurrence> = occurrences
-            .map(OccurrenceObject::occurrence)
-            .collect::<Result<_, E>>()?;
+        let occurrences = exact(occurrences.map(OccurrenceObject::occurrence))?;
         if occurrences.is_empty() {
             return Err(E::custom("a finding has no occurrence"));
         }
@@ -134,6 +132,16 @@ const SKIP_REASONS: [SkipReason; 7] = [
     SkipReason::OverBudget,
 ];
 
+/// A vector of what `items` gives, or the first error, with no room to spare: a report may hold
+/// hundreds of thousands of them.
+fn exact<T, E>(items: impl ExactSizeIterator<Item = Result<T, E>>) -> Result<Vec<T>, E> {
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        all.push(item?);
+    }
+    Ok(all)
+}
+
 /// The one of `all` that is called `name`.
 pub(super) fn word<T: Copy, E: Error>(
     all: &[T],
@@ -168,15 +176,14 @@ struct PartObject {
 }
 
 impl OccurrenceObject {
-    fn occurrence<E: Error>(self) -> Result<Occurrence, E> {
-        let parts = self.parts.iter().map(PartObject::part);
-        let parts: Vec<Part> = parts.collect::<Result<_, E>>()?;
+    fn occurrence<E: Error>(mut self) -> Result<Occurrence, E> {
+        let parts = exact(self.parts.iter().map(PartObject::part))?;
         if parts.is_empty() {
             return Err(E::custom("an occurrence has no part"));
         }
-        let excerpt = self.excerpt.iter().map(excerpt_line);
+        let excerpt = std::mem::take(&mut self.excerpt);
         Ok(Occurrence {
-            excerpt: excerpt.collect::<Result<_, E>>()?,
+            excerpt: exact(excerpt.into_iter().map(excerpt_line))?,
             parts,
             origin: self.origin()?,
         })
@@ -247,22 +254,21 @@ impl PartObject {
     }
 }
 
-fn excerpt_line<E: Error>(object: &ExcerptObject) -> Result<ExcerptLine, E> {
-    let segment = |segment: &SegmentObject| {
+fn excerpt_line<E: Error>(object: ExcerptObject) -> Result<ExcerptLine, E> {
+    let segment = |segment| {
         Ok(match segment {
-            SegmentObject::Text(text) => Segment::Text(text.clone()),
-            SegmentObject::Id { id } => Segment::Id(id.clone()),
+            SegmentObject::Text(text) => Segment::Text(text),
+            SegmentObject::Id { id } => Segment::Id(id),
             SegmentObject::Hidden { hidden, length } => {
-                let kind = word(&PART_KINDS, PartKind::as_str, "part", hidden)?;
-                Segment::Hidden(kind, *length)
+                let kind = word(&PART_KINDS, PartKind::as_str, "part", &hidden)?;
+                Segment::Hidden(kind, length)
             }
             SegmentObject::Elided { .. } => Segment::Elided,
         })
     };
-    let segments = object.segments.iter().map(segment);
     Ok(ExcerptLine {
         line: object.line.get(),
-        segments: segments.collect::<Result<_, E>>()?,
+        segments: exact(object.segments.into_iter().map(segment))?,
     })
 }
 

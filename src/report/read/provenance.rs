@@ -50,7 +50,10 @@ const REACHABILITIES: [Reachability; 5] = [
 
 impl ProvenanceObject {
     pub(super) fn provenance<E: Error>(self) -> Result<Provenance, E> {
-        let names = |listed: Vec<String>, count: u64| Names { listed, count };
+        let names = |mut listed: Vec<String>, count: u64| {
+            listed.shrink_to_fit();
+            Names { listed, count }
+        };
         let reachability = word(
             &REACHABILITIES,
             Reachability::as_str,
