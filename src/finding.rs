@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::location::{Origin, Span};
 use crate::provenance::Provenance;
 use crate::secret::Secret;
+use crate::standing::{Allow, Standing};
 use crate::verdict::Verdict;
 
 pub use crate::verdict::Partition;
@@ -93,6 +94,19 @@ impl Fingerprint {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
+    }
+
+    /// The fingerprint of an AWS credential: of its access key ID and its secret, either of which
+    /// may be empty, and not of its session token, which changes.
+    #[must_use]
+    pub fn of_aws(access_key_id: &[u8], secret: &[u8]) -> Self {
+        Self::of("aws", &[access_key_id, secret])
+    }
+
+    /// Its 128 bits.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
     }
 
     /// The first 8 hexadecimal digits.
@@ -266,6 +280,8 @@ pub struct Occurrence {
     pub parts: Vec<Part>,
     /// The lines of the parts, redacted, in order. May be empty where the text cannot be shown.
     pub excerpt: Vec<ExcerptLine>,
+    /// The comment beside it that allows it, where there is one that reaches it.
+    pub allow: Option<Allow>,
 }
 
 /// One credential.
@@ -289,4 +305,15 @@ pub struct Finding {
     pub verdict: Verdict,
     /// Where in history it is; `None` where no history was scanned.
     pub provenance: Option<Box<Provenance>>,
+    /// Whether it counts; [`Standing::New`] until the baseline has been looked at.
+    pub standing: Standing,
+}
+
+impl Finding {
+    /// Whether somebody has said that it does not count. A key that is known to work always
+    /// counts.
+    #[must_use]
+    pub fn suppressed(&self) -> bool {
+        self.standing.suppresses() && self.verdict.live().is_none()
+    }
 }

@@ -1,6 +1,8 @@
 //! straykey finds leaked access keys. See ARCHITECTURE.md for the drawing of the house.
 #![warn(missing_docs)]
 
+pub mod baseline;
+pub mod date;
 pub mod detect;
 pub mod finding;
 pub mod introduced;
@@ -11,6 +13,8 @@ pub mod rules;
 pub mod scan;
 pub mod secret;
 pub mod source;
+pub mod standing;
+pub mod suppress;
 #[cfg(feature = "sweep")]
 pub mod sweep;
 pub mod verdict;

@@ -84,6 +84,7 @@ pub fn run(source: &dyn Source, detector: &Detector, progress: &Progress) -> Rep
         verified_at: None,
         scanned_at: now(),
         repository: None,
+        unused_entries: Vec::new(),
     }
 }
 

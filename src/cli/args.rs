@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use straykey::finding::{Confidence, Severity};
 use straykey::report::Format;
 
+use super::policy::CountArguments;
 use super::verify::VerifyArguments;
 
 const STYLES: Styles = Styles::styled()
@@ -71,6 +72,13 @@ pub(crate) enum Command {
         after_help = "Exit codes: 0 written, 1 --fail-on was given and a finding blocks, 2 not read or not written"
     )]
     Report(super::report::ReportArguments),
+    /// Say what a rule or a finding is, why it matters and what to do
+    Explain(super::explain::ExplainArguments),
+    /// Note keys as known, so that they do not block
+    #[command(subcommand)]
+    Baseline(super::baseline::BaselineCommand),
+    /// Take over what other scanners were told to ignore
+    Import(super::import::ImportArguments),
     /// List and show the rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -98,7 +106,7 @@ pub(crate) struct ScanArguments {
     pub(crate) paths: Vec<PathBuf>,
 
     /// Scan what git ignores, too
-    #[arg(long, help_heading = "Input")]
+    #[arg(long, help_heading = "Input", hide_short_help = true)]
     pub(crate) no_ignore: bool,
 
     /// Leave out files larger than this: 500k, 20M, 1G
@@ -145,7 +153,8 @@ pub(crate) struct CommonArguments {
         long,
         value_name = "LEVEL",
         help_heading = "Rules",
-        hide_possible_values = true
+        hide_possible_values = true,
+        hide_short_help = true
     )]
     pub(crate) confidence: Option<Level>,
 
@@ -179,6 +188,9 @@ pub(crate) struct CommonArguments {
 
     #[command(flatten)]
     pub(crate) look: LookArguments,
+
+    #[command(flatten)]
+    pub(crate) count: CountArguments,
 
     #[command(flatten)]
     pub(crate) verify: VerifyArguments,

@@ -1,4 +1,4 @@
-//! Which rules a scan uses: `--config`, or a file in the scanned directory.
+//! Which rules a scan uses: `--config`, or a file at the top of the scanned repository.
 
 use std::path::{Path, PathBuf};
 
@@ -24,14 +24,25 @@ pub(crate) fn of_files(files: &[PathBuf]) -> Result<RuleSet> {
     Ok(rules.with_confidence(Confidence::Medium))
 }
 
-/// The rules of `plan`, for a scan of `paths`.
+/// The rules of `files`, or else of the file in the directory `top`, or else the built-in ones.
+///
+/// # Errors
+/// If a rule file cannot be used.
+pub(crate) fn of_top(files: &[PathBuf], top: &Path) -> Result<RuleSet> {
+    match in_directory(top) {
+        Some(file) if files.is_empty() => of_files(&[file]),
+        _ => of_files(files),
+    }
+}
+
+/// The rules of `plan`, for a scan in the directories `tops`.
 ///
 /// # Errors
 /// If a rule file cannot be used, leaves no rule on, or it is not clear which one is meant.
-pub(crate) fn rules(plan: &CommonPlan, paths: &[PathBuf]) -> Result<RuleSet> {
+pub(crate) fn rules(plan: &CommonPlan, tops: &[PathBuf]) -> Result<RuleSet> {
     let mut files = plan.rules.files.clone();
     if plan.rules.discover {
-        files.extend(discover(paths)?);
+        files.extend(discover(tops)?);
     }
     if files.is_empty() {
         return Ok(RuleSet::builtin().with_confidence(plan.rules.confidence));
@@ -52,7 +63,7 @@ pub(crate) fn rules(plan: &CommonPlan, paths: &[PathBuf]) -> Result<RuleSet> {
     Ok(rules)
 }
 
-/// The rule file of the scanned directory.
+/// The rule file of the scanned directories.
 fn discover(paths: &[PathBuf]) -> Result<Option<PathBuf>> {
     let found: Vec<PathBuf> = paths.iter().filter_map(|path| in_directory(path)).collect();
     match found.as_slice() {

@@ -5,14 +5,18 @@ use std::io::{self, Write};
 use clap::Parser;
 
 pub(crate) mod args;
+mod baseline;
 mod config;
 pub(crate) mod exit;
+mod explain;
 mod hook;
 mod hook_args;
+mod import;
 mod install;
 mod interrupt;
 mod output;
 mod plan;
+mod policy;
 mod progress;
 mod report;
 mod repository;
@@ -56,6 +60,9 @@ pub(crate) fn main() -> Exit {
             "this straykey was built without sweep (cargo feature `sweep`); \
              `cargo install straykey --locked --features sweep` builds it in"
         )),
+        Some(Command::Baseline(command)) => baseline::run(&command),
+        Some(Command::Import(arguments)) => import::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
     };
     result.unwrap_or_else(|error| failed(&error))
 }

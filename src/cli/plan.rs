@@ -10,6 +10,7 @@ use straykey::finding::{Confidence, Severity};
 use straykey::report::{Format, Options};
 
 use super::args::{Arguments, Color, CommonArguments, FailOn, Output, ScanArguments};
+use super::policy::CountArguments;
 use super::verify::VerifyPlan;
 
 /// A scan of files, decided.
@@ -36,6 +37,12 @@ pub(crate) struct CommonPlan {
     pub(crate) targets: Vec<Target>,
     /// How reports look and what blocks. Colour is for standard output alone.
     pub(crate) options: Options,
+    /// Whether the command line says what blocks.
+    pub(crate) fail_on_given: bool,
+    /// Whether it is left to us what standard output gets.
+    pub(crate) default_format: bool,
+    /// What does not count.
+    pub(crate) count: CountArguments,
     /// Whether everything that was left out is listed.
     pub(crate) show_skipped: bool,
     /// Whether only errors are said.
@@ -133,8 +140,12 @@ impl CommonPlan {
             mask_ids: arguments.look.mask_ids,
             colour: colour(arguments.look.color, surroundings),
         };
+        let targets = targets(&arguments.output, arguments.quiet, surroundings)?;
         Ok(Self {
-            targets: targets(&arguments.output, arguments.quiet, surroundings)?,
+            default_format: targets.len() > arguments.output.len(),
+            fail_on_given: arguments.fail_on.is_some(),
+            count: arguments.count,
+            targets,
             rules: Rules {
                 discover: arguments.config.is_empty() && !arguments.no_config,
                 confidence: arguments

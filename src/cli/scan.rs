@@ -15,29 +15,41 @@ use super::args::ScanArguments;
 use super::exit::Exit;
 use super::interrupt::stop_on_interrupt;
 use super::plan::{CommonPlan, Input, ScanPlan, Surroundings, Target};
+use super::policy::{self, Policy};
 use super::progress::Display;
-use super::{config, output, print, repository, say};
+use super::{output, print, repository, say};
 
 pub(crate) fn run(arguments: ScanArguments) -> Result<Exit> {
-    let plan = ScanPlan::new(arguments, Surroundings::here())?;
+    let mut plan = ScanPlan::new(arguments, Surroundings::here())?;
     let progress = Arc::new(Progress::default());
-    let report = scan(&plan, &progress)?;
-    Ok(finish(&plan.common, report, &progress))
+    let paths: Vec<PathBuf> = plan.inputs.iter().filter_map(Input::path).collect();
+    let policy = Policy::of(&mut plan.common, &paths)?;
+    let report = scan(&plan, &policy, &progress)?;
+    let whole = policy::is_whole(&paths) && plan.max_file_size.is_none();
+    Ok(finish(&plan.common, &policy, report, whole, &progress))
 }
 
-fn scan(plan: &ScanPlan, progress: &Arc<Progress>) -> Result<Report> {
+fn scan(plan: &ScanPlan, policy: &Policy, progress: &Arc<Progress>) -> Result<Report> {
     set_threads(plan.common.threads)?;
-    let directories: Vec<PathBuf> = plan.inputs.iter().filter_map(Input::path).collect();
-    let detector = Detector::new(&config::rules(&plan.common, &directories)?);
+    let detector = Detector::new(&policy.rules);
     stop_on_interrupt(progress);
     let _display = Display::start(progress, plan.common.quiet);
     let mut report = scan::run(&Inputs::of(plan), &detector, progress);
-    report.repository = repository::of(&directories);
+    let paths: Vec<PathBuf> = plan.inputs.iter().filter_map(Input::path).collect();
+    report.repository = repository::of(&paths);
     Ok(report)
 }
 
-/// What follows on every scan: verification where it was asked for, and the reports.
-pub(crate) fn finish(plan: &CommonPlan, mut report: Report, progress: &Arc<Progress>) -> Exit {
+/// What follows on every scan: which findings count, verification where it was asked for, and the
+/// reports. `whole`: the scan is about everything that the baseline is for.
+pub(crate) fn finish(
+    plan: &CommonPlan,
+    policy: &Policy,
+    mut report: Report,
+    whole: bool,
+    progress: &Arc<Progress>,
+) -> Exit {
+    policy.settle(&mut report, whole);
     let verified = match &plan.verify {
         Some(verify) => verify.carry_out(&mut report, &plan.options, progress, plan.quiet),
         None => Ok(()),

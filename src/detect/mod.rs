@@ -3,6 +3,7 @@
 mod aws;
 mod check;
 pub mod generic;
+mod inline;
 mod prefilter;
 #[cfg(test)]
 mod testing;
@@ -20,6 +21,7 @@ use crate::source::Blob;
 pub struct Detector {
     aws: aws::AwsDetector,
     generic: generic::GenericDetector,
+    inline: inline::Inline,
 }
 
 impl Detector {
@@ -29,6 +31,7 @@ impl Detector {
         Self {
             aws: aws::AwsDetector::new(&rules.aws()),
             generic: generic::GenericDetector::new(rules),
+            inline: inline::Inline::new(rules),
         }
     }
 
@@ -45,6 +48,9 @@ impl Detector {
         findings.extend(self.generic.scan(blob));
         if aws > 0 && findings.len() > aws {
             drop_repeated(&mut findings, aws);
+        }
+        if !findings.is_empty() {
+            self.inline.mark(blob, &mut findings);
         }
         findings
     }

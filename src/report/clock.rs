@@ -1,17 +1,19 @@
 //! Points in time as text, in UTC.
 
+use crate::date::Date;
+
 /// Seconds since 1970 as `2026-11-23T19:40:05Z` (RFC 3339).
 pub(super) fn rfc3339(seconds: u64) -> String {
-    let (year, month, day) = date(seconds / 86_400);
+    let date = Date::from_days(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    format!("{date}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// Seconds since 1970 as `2026-11-23 19:40 UTC`.
 pub(super) fn for_people(seconds: u64) -> String {
-    let (year, month, day) = date(seconds / 86_400);
+    let date = Date::from_days(seconds / 86_400);
     let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    format!("{date} {hour:02}:{minute:02} UTC")
 }
 
 /// Seconds since 1970 of what [`rfc3339`] writes.
@@ -26,28 +28,12 @@ pub(super) fn parse(text: &str) -> Option<u64> {
     if hour > 23 || minute > 59 || second > 59 || year < 1970 {
         return None;
     }
-    // Years that begin on 1 March, as in `date`.
+    // Years that begin on 1 March, as in `Date::from_days`.
     let year = if month < 3 { year - 1 } else { year };
     let from_march = (month + 9) % 12;
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day;
     let seconds = days.checked_sub(719_469)? * 86_400 + hour * 3600 + minute * 60 + second;
     (rfc3339(seconds) == text).then_some(seconds)
-}
-
-/// Year, month and day of a number of days since 1970: counted in eras of 400 years that begin on
-/// 1 March, so that a leap day is the last day of its year.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, carry) = match month {
-        0..10 => (month + 3, 0),
-        _ => (month - 9, 1),
-    };
-    (era * 400 + year + carry, month, day)
 }
 
 #[cfg(test)]

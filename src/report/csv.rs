@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::sanitise;
 use super::view::View;
 
-const HEADER: [&str; 17] = [
+const HEADER: [&str; 19] = [
     "fingerprint",
     "rule",
     "severity",
@@ -23,11 +23,17 @@ const HEADER: [&str; 17] = [
     "line",
     "column",
     "parts",
+    "suppressed_by",
+    "reason",
 ];
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     write_row(out, &HEADER.map(str::to_owned))?;
-    for entry in view.entries() {
+    for entry in view.all_entries() {
+        let standing = entry.standing().filter(|_| entry.suppressed());
+        let suppressed_by = standing.as_ref().map_or("", |it| it.by);
+        let reason = standing.as_ref().and_then(|it| it.known.reason.clone());
+        let reason = reason.unwrap_or_default();
         for place in entry.places() {
             let (line, column) = place.line_and_column();
             let parts: Vec<&str> = place
@@ -55,6 +61,8 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
                     line.to_string(),
                     column.to_string(),
                     parts.join(" "),
+                    suppressed_by.to_owned(),
+                    sanitise::line(reason.as_bytes()),
                 ],
             )?;
         }

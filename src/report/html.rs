@@ -116,7 +116,7 @@ impl<'v> Page<'v> {
             tiles: Tiles::default(),
             since: None,
         };
-        for entry in view.entries() {
+        for entry in view.all_entries() {
             page.count(&entry);
         }
         for (number, index) in page.titles.values_mut().enumerate() {
@@ -146,7 +146,7 @@ impl<'v> Page<'v> {
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.order
             .iter()
-            .filter_map(|&index| self.view.entry(index))
+            .filter_map(|&index| self.view.any_entry(index))
     }
 
     fn write_part(&self, name: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -303,7 +303,7 @@ impl<'v> Page<'v> {
                 entry.gone_since(),
                 entry.first_author().map(line),
                 u8::from(entry.blocks()),
-                u8::from(entry.suppressed()),
+                set_aside(&entry),
                 entry.short_fingerprint(),
                 u8::from(entry.live().is_some_and(|it| it.root)),
             );
@@ -324,7 +324,7 @@ impl<'v> Page<'v> {
                 "<script type=\"application/json\" id=\"d{number}\">\n["
             )?;
             for (position, &index) in block.iter().enumerate() {
-                let Some(entry) = self.view.entry(index) else {
+                let Some(entry) = self.view.any_entry(index) else {
                     continue;
                 };
                 out.write_all(if position > 0 { b",\n" } else { b"\n" })?;
@@ -347,7 +347,7 @@ impl<'v> Page<'v> {
             "owner": live.as_ref().map(|it| sanitise::line(it.owner.as_bytes())),
             "command": live.as_ref().and_then(|it| it.command.clone()).map(line),
             "notes": live.map(|it| it.notes).unwrap_or_default(),
-            "suppression": Value::Null,
+            "suppression": entry.standing_line().map(line),
             "held": entry.provenance_lines().into_iter().next().map(line),
             "events": self.events(entry),
             "advice": self.advice.get(&advice_key(entry)),
@@ -404,7 +404,7 @@ impl<'v> Page<'v> {
 /// Findings as the list has them: what was set aside last, live keys first, then by severity.
 fn order(view: &View<'_>) -> Vec<usize> {
     let keys: Vec<_> = view
-        .entries()
+        .all_entries()
         .map(|entry| {
             let live = entry.state() == "live" && !entry.canary();
             let root = entry.live().is_some_and(|it| it.root);
@@ -414,6 +414,16 @@ fn order(view: &View<'_>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..keys.len()).collect();
     order.sort_by_key(|&index| keys[index]);
     order
+}
+
+/// Which of the page's `suppressions` it is.
+fn set_aside(entry: &Entry<'_>) -> u8 {
+    match entry.standing().filter(|_| entry.suppressed()) {
+        None => 0,
+        Some(words) if words.by == "baseline" => 1,
+        Some(words) if words.by == "path" => 3,
+        Some(_) => 2,
+    }
 }
 
 fn title(entry: &Entry<'_>) -> (String, String) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::repository::Host;
-use super::view::{Entry, Place, View};
+use super::view::{Entry, KnownWords, Place, View};
 use super::{clock, sanitise};
 use crate::finding::{ExcerptLine, Part, Segment};
 
@@ -120,7 +120,7 @@ struct Findings<'v>(&'v View<'v>);
 
 impl Serialize for Findings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.entries().map(FindingObject))
+        serializer.collect_seq(self.0.all_entries().map(FindingObject))
     }
 }
 
@@ -130,7 +130,7 @@ pub(super) struct FindingObject<'v>(pub(super) Entry<'v>);
 impl Serialize for FindingObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let entry = &self.0;
-        let mut object = serializer.serialize_struct("Finding", 13)?;
+        let mut object = serializer.serialize_struct("Finding", 14)?;
         object.serialize_field("fingerprint", &entry.fingerprint())?;
         object.serialize_field("rule", entry.rule())?;
         object.serialize_field("title", entry.title())?;
@@ -143,8 +143,56 @@ impl Serialize for FindingObject<'_> {
         object.serialize_field("canary", &entry.canary())?;
         object.serialize_field("verdict", &entry.verdict())?;
         object.serialize_field("provenance", &entry.provenance())?;
+        object.serialize_field("suppression", &suppression(entry))?;
         object.serialize_field("occurrences", &Occurrences(entry))?;
         object.end()
+    }
+}
+
+/// Who has said that the finding does not count, and whether it does all the same.
+#[derive(Serialize)]
+struct Suppression {
+    by: &'static str,
+    /// Whether it takes the finding out of what blocks: false where the entry's time is over, or
+    /// the key is live.
+    in_force: bool,
+    /// Whether the entry's time is over.
+    expired: bool,
+    #[serde(flatten)]
+    known: KnownObject,
+}
+
+fn suppression(entry: &Entry<'_>) -> Option<Suppression> {
+    let words = entry.standing()?;
+    Some(Suppression {
+        by: words.by,
+        in_force: entry.suppressed(),
+        expired: words.expired,
+        known: KnownObject::of(words.known),
+    })
+}
+
+/// An entry of the baseline.
+#[derive(Serialize, Deserialize)]
+pub(super) struct KnownObject {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) entry: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) entry_rule: String,
+    pub(super) reason: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) until: Option<String>,
+}
+
+impl KnownObject {
+    fn of(words: KnownWords) -> Self {
+        Self {
+            entry: words.entry,
+            entry_rule: words.rule,
+            reason: words.reason,
+            owner: words.owner,
+            until: words.until,
+        }
     }
 }
 
@@ -276,15 +324,21 @@ struct Summary {
     interrupted: bool,
     scanned_at: Option<String>,
     verified_at: Option<String>,
+    baselined: usize,
+    allowed: usize,
+    allowed_by_others: usize,
+    excluded: usize,
+    unused_baseline_entries: Vec<KnownObject>,
 }
 
 impl Summary {
     fn of(view: &View<'_>) -> Self {
         let coverage = view.coverage();
+        let suppressed = view.suppressed();
         Self {
             files: coverage.files,
             bytes: coverage.bytes,
-            findings: view.entries().len(),
+            findings: view.all_entries().len(),
             seconds: view.seconds(),
             blocking: view.entries().filter(Entry::blocks).count(),
             fail_on: match view.options().live_only {
@@ -296,6 +350,11 @@ impl Summary {
             interrupted: view.interrupted(),
             scanned_at: view.scanned_at().map(clock::rfc3339),
             verified_at: view.verified_at().map(clock::rfc3339),
+            baselined: suppressed.baselined,
+            allowed: suppressed.allowed,
+            allowed_by_others: suppressed.foreign,
+            excluded: suppressed.excluded,
+            unused_baseline_entries: view.unused_entries().map(KnownObject::of).collect(),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let totals = numbers.replace(&format!(" skipped=\"{}\"", counts.skipped), "");
     writeln!(out, "<testsuites name=\"straykey\" {totals}>")?;
     writeln!(out, "  <testsuite name=\"straykey\" {numbers}>")?;
-    for entry in view.entries() {
+    for entry in view.all_entries() {
         let message = line::message(&entry);
         for place in entry.places() {
             write_case(out, &entry, &place, &message)?;
@@ -55,7 +55,7 @@ struct Counts {
 impl Counts {
     fn of(view: &View<'_>) -> Self {
         let places = |blocks: bool| {
-            let entries = view.entries().filter(|entry| entry.blocks() == blocks);
+            let entries = view.all_entries().filter(|entry| entry.blocks() == blocks);
             entries.map(|entry| entry.places().len()).sum()
         };
         Self {

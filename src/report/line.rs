@@ -49,6 +49,9 @@ pub(super) fn message(entry: &Entry<'_>) -> String {
     if let Some(verdict) = entry.verdict_phrase() {
         message.push_str(&format!(" ({})", sanitise::line(verdict.as_bytes())));
     }
+    if let Some(note) = entry.standing_note() {
+        message.push_str(&format!(" ({})", sanitise::line(note.as_bytes())));
+    }
     message.push_str(&format!(" [{}]", entry.short_fingerprint()));
     message
 }

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use crate::finding::{Finding, Severity};
 use crate::source::{Coverage, NotScanned};
+use crate::standing::Known;
 use crate::verify::effect;
 
 pub mod advice;
@@ -66,6 +67,9 @@ pub struct Report {
     pub scanned_at: Option<u64>,
     /// The repository that was scanned, where it is on a host.
     pub repository: Option<repository::Repository>,
+    /// Entries of the baseline that stand for nothing in the report; none where the report is about
+    /// a part of what they are for.
+    pub unused_entries: Vec<Known>,
 }
 
 impl Report {
@@ -101,6 +105,7 @@ impl Options {
     #[must_use]
     pub fn blocks(&self, finding: &Finding) -> bool {
         match self.live_only {
+            _ if finding.suppressed() => false,
             true => effect::blocks_as_live(finding),
             false => finding.severity >= self.fail_on,
         }

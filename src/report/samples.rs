@@ -12,6 +12,7 @@ use crate::location::{Origin, Position, Span};
 use crate::provenance::{CommitFacts, Names, Provenance, Reachability};
 use crate::secret::Secret;
 use crate::source::{Coverage, NotScanned};
+use crate::standing::{Allow, Known, Marker, Standing};
 use crate::verdict::{Cause, CauseKind, Live, Partition, SkipReason, Verdict};
 
 pub(super) const ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -56,6 +57,7 @@ pub(super) fn pair() -> Finding {
         },
         verdict: Verdict::default(),
         provenance: None,
+        standing: Standing::default(),
         occurrences: vec![Occurrence {
             origin: Origin::File("app/settings.py".into()),
             parts: vec![
@@ -80,6 +82,7 @@ pub(super) fn pair() -> Finding {
                     ],
                 ),
             ],
+            allow: None,
         }],
     }
 }
@@ -98,6 +101,7 @@ pub(super) fn lone_id() -> Finding {
         origin: Origin::Stdin,
         parts: vec![part(PartKind::AccessKeyId, 1, 1, 20)],
         excerpt: Vec::new(),
+        allow: None,
     });
     finding
 }
@@ -137,6 +141,7 @@ pub(super) fn triple() -> Finding {
                 ],
             ),
         ],
+        allow: None,
     }];
     finding
 }
@@ -161,6 +166,7 @@ pub(super) fn lone_secret() -> Finding {
                 number,
                 vec![text("s="), Segment::Hidden(PartKind::SecretAccessKey, 40)],
             )],
+            allow: None,
         })
         .collect();
     finding
@@ -240,6 +246,7 @@ pub(super) fn report() -> Report {
         seconds: 0.25,
         interrupted: false,
         verified_at: None,
+        unused_entries: Vec::new(),
         scanned_at: Some(1_795_462_800),
         repository: Some(repository()),
     }
@@ -283,6 +290,37 @@ pub(super) fn provenance() -> Provenance {
         other_refs: names(&[], 0),
         submodule: Some("vendor/lib".to_owned()),
     }
+}
+
+/// An entry of a baseline.
+pub(super) fn known() -> Known {
+    Known {
+        entry: "7f3a9c12".to_owned(),
+        rule: "aws-access-key-pair".to_owned(),
+        reason: Some("a sample, with \u{1b}[31m in it".to_owned()),
+        owner: Some("payments".to_owned()),
+        until: "2026-01-31".parse().ok(),
+    }
+}
+
+/// One of each.
+fn standings() -> [Standing; 7] {
+    let allowed = |marker, reason: Option<&str>| {
+        Standing::Allowed(Allow {
+            marker,
+            reason: reason.map(str::to_owned),
+        })
+    };
+    [
+        Standing::Expired(known()),
+        Standing::New,
+        Standing::Baselined(known()),
+        Standing::Excluded,
+        // A live one counts all the same.
+        allowed(Marker::Straykey, Some("a sample")),
+        allowed(Marker::Gitleaks, None),
+        Standing::Baselined(known()),
+    ]
 }
 
 /// A report with a finding in every kind of place, verdicts of every kind, and names that are not
@@ -330,6 +368,10 @@ pub(super) fn everything() -> Report {
         })
         .collect();
     findings[0].provenance = Some(Box::new(provenance()));
+    let standings = standings();
+    for (finding, standing) in findings.iter_mut().zip(standings) {
+        finding.standing = standing;
+    }
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStringExt as _;
@@ -338,6 +380,7 @@ pub(super) fn everything() -> Report {
     }
     Report {
         findings,
+        unused_entries: vec![known()],
         ..verified()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::view::View;
+use super::view::{self, View};
 use super::{Options, Report, sanitise};
 use crate::finding::Severity;
 
@@ -23,6 +23,7 @@ pub fn line(report: &Report, options: &Options) -> String {
         ));
     }
     line.push_str(&verdicts(report));
+    line.push_str(&suppressed(report));
     let unread = report.not_scanned.iter().filter(|it| it.incomplete).count();
     let skipped = report.not_scanned.len() - unread;
     for (number, what) in [
@@ -38,7 +39,7 @@ pub fn line(report: &Report, options: &Options) -> String {
 }
 
 fn verdict(report: &Report, options: &Options) -> String {
-    let mut verdict = match report.findings.len() as u64 {
+    let mut verdict = match view::open(report).count() as u64 {
         0 if report.coverage.files == 0 => "Nothing was scanned: no file was read.".to_owned(),
         0 if !report.complete() => "No leaked keys in what was read.".to_owned(),
         0 => "No leaked keys.".to_owned(),
@@ -59,9 +60,7 @@ fn verdict(report: &Report, options: &Options) -> String {
 
 fn severities(report: &Report) -> String {
     let of = |severity| {
-        report
-            .findings
-            .iter()
+        view::open(report)
             .filter(|it| it.severity == severity)
             .count() as u64
     };
@@ -103,6 +102,28 @@ fn verdicts(report: &Report) -> String {
         true => String::new(),
         false => format!(" · verified: {}", counts.join(", ")),
     }
+}
+
+/// " · 2 baselined · 1 allowed", where something does not count.
+#[must_use]
+pub fn suppressed(report: &Report) -> String {
+    let counts = view::Suppressed::of(report);
+    let mut text = String::new();
+    for (number, what) in [
+        (counts.baselined, "baselined"),
+        (counts.allowed, "allowed by straykey:allow"),
+        (counts.foreign, "allowed by comments of other tools"),
+        (counts.excluded, "in excluded paths"),
+        (
+            report.unused_entries.len(),
+            "unused in the baseline (straykey baseline prune)",
+        ),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(" · {} {what}", thousands(number as u64)));
+        }
+    }
+    text
 }
 
 fn below(report: &Report, options: &Options) -> String {

@@ -338,6 +338,10 @@ fn write_notes(
             &sanitise::line(line.as_bytes()),
         )?;
     }
+    if let Some(note) = entry.standing_note() {
+        let note = sanitise::line(note.as_bytes());
+        write_note(out, styles, gutter, "note", &note)?;
+    }
     if entry.canary() {
         let canary =
             "the account is a known issuer of canary tokens: using the key would raise an alarm";

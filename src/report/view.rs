@@ -14,10 +14,12 @@ use super::{Options, Report, mask};
 use crate::finding::{ExcerptLine, Finding, KeyType, Occurrence, Part, Segment, Severity};
 use crate::location::Origin;
 use crate::source::{Coverage, NotScanned};
+use crate::standing::{Known, Marker, Standing};
 
 /// A report as it may be shown.
 pub(super) struct View<'r> {
     report: &'r Report,
+    open: Vec<&'r Finding>,
     options: &'r Options,
     redactor: Redactor<'r>,
 }
@@ -27,26 +29,68 @@ impl<'r> View<'r> {
     pub(super) fn new(report: &'r Report, options: &'r Options) -> Self {
         Self {
             report,
+            open: open(report).collect(),
             options,
             redactor: Redactor::new(&report.findings),
         }
     }
 
-    /// The findings in the report's order, prepared one at a time.
+    /// The findings that count, in the report's order, prepared one at a time.
     pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+        self.open.iter().map(|finding| Entry {
+            view: self,
+            finding,
+        })
+    }
+
+    /// The same with those that do not count: known, allowed or excluded.
+    pub(super) fn all_entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.report.findings.iter().map(|finding| Entry {
             view: self,
             finding,
         })
     }
 
-    /// The finding number `index`.
+    /// The finding number `index` of [`View::entries`].
     pub(super) fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        let finding = self.open.get(index)?;
+        Some(Entry {
+            view: self,
+            finding,
+        })
+    }
+
+    /// The finding number `index` of [`View::all_entries`].
+    pub(super) fn any_entry(&self, index: usize) -> Option<Entry<'_>> {
         let finding = self.report.findings.get(index)?;
         Some(Entry {
             view: self,
             finding,
         })
+    }
+
+    /// Entries of the baseline that stand for nothing in the report.
+    pub(super) fn unused_entries(&self) -> impl ExactSizeIterator<Item = KnownWords> {
+        self.report
+            .unused_entries
+            .iter()
+            .map(|known| self.known(known))
+    }
+
+    /// How many findings do not count, by who says so.
+    pub(super) fn suppressed(&self) -> Suppressed {
+        Suppressed::of(self.report)
+    }
+
+    fn known(&self, known: &Known) -> KnownWords {
+        let clean = |text: &Option<String>| text.as_deref().map(|it| self.clean_str(it));
+        KnownWords {
+            entry: known.entry.clone(),
+            rule: known.rule.clone(),
+            reason: clean(&known.reason),
+            owner: clean(&known.owner),
+            until: known.until.map(|until| until.to_string()),
+        }
     }
 
     /// What was not read.
@@ -134,6 +178,69 @@ impl<'r> View<'r> {
     }
 }
 
+/// The findings of `report` that count.
+pub(super) fn open(report: &Report) -> impl Iterator<Item = &Finding> {
+    report
+        .findings
+        .iter()
+        .filter(|finding| !finding.suppressed())
+}
+
+/// How many findings of a report do not count, by who says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Suppressed {
+    /// In the baseline.
+    pub(super) baselined: usize,
+    /// By our comments.
+    pub(super) allowed: usize,
+    /// By comments for other scanners.
+    pub(super) foreign: usize,
+    /// In excluded paths.
+    pub(super) excluded: usize,
+}
+
+impl Suppressed {
+    pub(super) fn of(report: &Report) -> Self {
+        let mut counts = Self::default();
+        for finding in report.findings.iter().filter(|it| it.suppressed()) {
+            match &finding.standing {
+                Standing::Allowed(allow) if allow.marker == Marker::Straykey => counts.allowed += 1,
+                Standing::Allowed(_) => counts.foreign += 1,
+                Standing::Excluded => counts.excluded += 1,
+                Standing::Baselined(_) => counts.baselined += 1,
+                Standing::New | Standing::Expired(_) => {}
+            }
+        }
+        counts
+    }
+}
+
+/// An entry of the baseline as it may be shown. Not yet safe for a terminal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownWords {
+    /// Id of the entry.
+    pub(super) entry: String,
+    /// The rule that found it when the entry was made.
+    pub(super) rule: String,
+    /// Why it is known.
+    pub(super) reason: Option<String>,
+    /// Who answers for it.
+    pub(super) owner: Option<String>,
+    /// Its last day.
+    pub(super) until: Option<String>,
+}
+
+/// Who says that a finding does not count, and why. Not yet safe for a terminal.
+#[derive(Clone, Debug)]
+pub(super) struct StandingWords {
+    /// `baseline`, `path`, or the comment as it is written.
+    pub(super) by: &'static str,
+    /// Whether the entry's time is over, so that the finding counts.
+    pub(super) expired: bool,
+    /// The entry; for a comment only its reason.
+    pub(super) known: KnownWords,
+}
+
 /// One credential as it may be shown.
 pub(super) struct Entry<'v> {
     view: &'v View<'v>,
@@ -208,6 +315,69 @@ impl Entry<'_> {
         self.finding.credential.canary
     }
 
+    /// Why it does not count, or no longer does not; `None` where nobody has said anything.
+    pub(super) fn standing(&self) -> Option<StandingWords> {
+        let expired = matches!(self.finding.standing, Standing::Expired(_));
+        let words = |by, known: KnownWords| StandingWords { by, expired, known };
+        Some(match &self.finding.standing {
+            Standing::New => return None,
+            Standing::Baselined(known) | Standing::Expired(known) => {
+                words("baseline", self.view.known(known))
+            }
+            Standing::Allowed(allow) => {
+                let reason = allow.reason.as_deref().map(|it| self.view.clean_str(it));
+                let known = KnownWords {
+                    reason,
+                    ..KnownWords::default()
+                };
+                words(allow.marker.as_str(), known)
+            }
+            Standing::Excluded => words("path", KnownWords::default()),
+        })
+    }
+
+    /// Who has said that it does not count, and why, in a line; also where it does all the same.
+    pub(super) fn standing_line(&self) -> Option<String> {
+        let words = self.standing()?;
+        let known = words.known;
+        let mut line = match words.by {
+            "baseline" => format!("baseline entry {}", known.entry),
+            "path" => "in an excluded path".to_owned(),
+            comment => format!("allowed by {comment}"),
+        };
+        for (name, value) in [("until", known.until), ("owner", known.owner)] {
+            if let Some(value) = value {
+                line.push_str(&format!(", {name} {value}"));
+            }
+        }
+        if let Some(reason) = known.reason {
+            line.push_str(&format!(": {reason}"));
+        }
+        if words.expired {
+            line.push_str(" (its time is over)");
+        }
+        Some(line)
+    }
+
+    /// What people must know of a finding that counts though somebody has said that it does not.
+    pub(super) fn standing_note(&self) -> Option<String> {
+        let words = self.standing().filter(|_| !self.suppressed())?;
+        Some(match (words.expired, words.by) {
+            (true, _) => format!(
+                "its time in the baseline ended on {}",
+                words.known.until.unwrap_or_default()
+            ),
+            (false, "baseline") => "in the baseline, but live".to_owned(),
+            (false, "path") => "in an excluded path, but live".to_owned(),
+            (false, comment) => format!("allowed by {comment}, but live"),
+        })
+    }
+
+    /// Whether it does not count.
+    pub(super) fn suppressed(&self) -> bool {
+        self.finding.suppressed()
+    }
+
     /// What verification said, for programs.
     pub(super) fn verdict(&self) -> VerdictObject {
         self.view.verdict_object(self.finding)
@@ -226,11 +396,6 @@ impl Entry<'_> {
     /// What verification said, in a word.
     pub(super) fn state(&self) -> &'static str {
         self.finding.verdict.state()
-    }
-
-    /// Whether it was set aside: by a baseline, a comment, a path.
-    pub(super) fn suppressed(&self) -> bool {
-        false
     }
 
     /// When it came into the history, in seconds since 1970, where that is known.

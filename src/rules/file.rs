@@ -10,6 +10,7 @@ use toml::de::DeTable;
 
 use super::pattern::{Allowlist, Checksum, Required, Structure, Target};
 use super::regex::{self, Checked};
+use super::settings::{self, Settings, Severities};
 use super::value::{Text, Value, entries};
 use super::{Examples, RuleError};
 use crate::finding::{Confidence, Severity};
@@ -23,6 +24,8 @@ pub(super) struct RuleFile {
     pub(super) extend: Extend,
     pub(super) rules: Vec<FileRule>,
     pub(super) allowlists: Vec<FileAllowlist>,
+    pub(super) settings: Settings,
+    pub(super) severities: Severities,
 }
 
 /// `[extend]`.
@@ -89,6 +92,8 @@ pub(super) fn read(text: Text<'_>) -> Result<RuleFile, RuleError> {
                     rules.allowlists.push(global_allowlist(text, table, at)?);
                 }
             }
+            "severities" => rules.severities = settings::severities(text, value, key)?,
+            _ if rules.settings.take(text, &name, key, value)? => {}
             _ => return Err(text.error(at, key, "unknown key")),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Rule;
 use super::library;
 use super::pattern::Pattern;
-use crate::finding::Confidence;
+use crate::finding::{Confidence, Severity};
 
 /// A rule of a [`RuleSet`](super::RuleSet), on or off. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,6 +41,15 @@ impl RuleHandle {
             origin: Origin::Own(Arc::new(rule)),
             enabled: true,
         }
+    }
+
+    /// Makes its findings so severe.
+    pub(super) fn set_severity(&mut self, severity: Severity) {
+        let changed = Rule {
+            severity,
+            ..self.rule().clone()
+        };
+        self.origin = Origin::Own(Arc::new(changed));
     }
 
     pub(super) fn switch(&mut self, on: bool) {

@@ -47,7 +47,8 @@ impl RuleSet {
         Ok(set)
     }
 
-    /// The rules that the text of one file gives. `name` stands for the file in errors.
+    /// The rules that the text of one file gives. `name` stands for the file in errors. The text
+    /// may come from anywhere (a commit): nothing on disk is read for it.
     ///
     /// # Errors
     ///
@@ -59,7 +60,7 @@ impl RuleSet {
                 text,
                 builtin: false,
             },
-            Path::new("."),
+            None,
             &mut Vec::new(),
             None,
         )?;
@@ -111,7 +112,7 @@ fn load_file(
             text: &text,
             builtin: false,
         },
-        folder,
+        Some(folder),
         chain,
         base,
     );
@@ -121,7 +122,7 @@ fn load_file(
 
 fn build(
     text: Text<'_>,
-    folder: &Path,
+    folder: Option<&Path>,
     chain: &mut Vec<PathBuf>,
     base: Option<RuleSet>,
 ) -> Result<RuleSet, RuleError> {
@@ -131,6 +132,10 @@ fn build(
     let use_default = file.extend.use_default.unwrap_or(own && base.is_none());
     let mut set = match (&file.extend.path, use_default) {
         (Some((path, at)), _) => {
+            let Some(folder) = folder else {
+                let message = "the file is not read from disk, and cannot extend another";
+                return Err(text.error(*at, "path", message));
+            };
             let path = extended(text, folder, path, *at, chain)?;
             load_file(&path, chain, base)?
         }
@@ -207,6 +212,16 @@ impl RuleSet {
         for rule in file.rules {
             self.add(text, rule)?;
         }
+        for (id, severity, at) in file.severities {
+            let found = self.named(&id);
+            if found.is_empty() {
+                return Err(text.error(at, "severities", format!("no rule {id}")));
+            }
+            for at in found {
+                self.rules[at].set_severity(severity);
+            }
+        }
+        self.settings.extend(file.settings);
         for entry in file.allowlists {
             let mut rules = Vec::new();
             for (id, at) in &entry.target_rules {
@@ -444,7 +459,7 @@ mod tests {
             ),
             (
                 "[extend]\npath='nowhere.toml'",
-                "t.toml:2:6: path: nowhere.toml: ",
+                "t.toml:2:6: path: the file is not read from disk",
             ),
         ] {
             let message = error(text);

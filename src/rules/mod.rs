@@ -13,6 +13,7 @@ mod load;
 pub mod pattern;
 mod placeholder;
 pub(crate) mod regex;
+mod settings;
 mod value;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ pub use aws::{AwsRules, AwsWords};
 pub use handle::RuleHandle;
 pub use load::TargetedAllowlist;
 pub use pattern::Pattern;
+pub use settings::Settings;
 
 use crate::finding::{Confidence, Severity};
 
@@ -132,6 +134,7 @@ pub struct RuleSet {
     rules: Vec<RuleHandle>,
     aws: AwsRules,
     allowlists: Vec<TargetedAllowlist>,
+    settings: Settings,
 }
 
 impl RuleSet {
@@ -184,6 +187,7 @@ impl RuleSet {
             rules: file.rules.into_iter().map(RuleHandle::own).collect(),
             aws,
             allowlists: Vec::new(),
+            settings: Settings::default(),
         })
     }
 
@@ -216,6 +220,12 @@ impl RuleSet {
         &self.allowlists
     }
 
+    /// What the files say besides rules.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The rules, in the order of their files.
     #[must_use]
     pub fn rules(&self) -> &[RuleHandle] {
@@ -233,8 +243,10 @@ impl RuleSet {
     pub fn aws(&self) -> AwsRules {
         let mut aws = self.aws.clone();
         for rule in [&mut aws.pair, &mut aws.key_id, &mut aws.secret] {
-            let on = self.rule(rule.id()).is_some_and(RuleHandle::is_enabled);
-            rule.switch(on);
+            match self.rule(rule.id()) {
+                Some(known) => *rule = known.clone(),
+                None => rule.switch(false),
+            }
         }
         aws
     }

@@ -26,14 +26,26 @@ impl<'t> Text<'t> {
         })
     }
 
-    /// A complaint about `key`, whose value (or which itself) stands at byte `at`.
-    pub(super) fn error(self, at: usize, key: &str, message: impl Into<String>) -> RuleError {
+    /// Where byte `at` stands: `file:line:column`.
+    pub(super) fn place(self, at: usize) -> String {
+        let (line, column) = self.line_and_column(at);
+        format!("{}:{line}:{column}", self.file)
+    }
+
+    fn line_and_column(self, at: usize) -> (usize, usize) {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
+        let line = before.matches('\n').count() + 1;
+        (line, before[line_start..].chars().count() + 1)
+    }
+
+    /// A complaint about `key`, whose value (or which itself) stands at byte `at`.
+    pub(super) fn error(self, at: usize, key: &str, message: impl Into<String>) -> RuleError {
+        let (line, column) = self.line_and_column(at);
         RuleError::Key {
             file: self.file.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column,
             key: key.to_owned(),
             message: message.into(),
         }

@@ -91,6 +91,7 @@ fn finding(credential: &CredentialRow, places: &[Exposure]) -> Finding {
         occurrences: places.iter().map(|place| occurrence(place, kind)).collect(),
         verdict: verdict(credential),
         provenance: None,
+        standing: Default::default(),
     }
 }
 
@@ -111,6 +112,7 @@ fn occurrence(place: &Exposure, kind: PartKind) -> Occurrence {
             kind,
         }],
         excerpt: Vec::new(),
+        allow: None,
     }
 }
 

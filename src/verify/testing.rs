@@ -22,6 +22,7 @@ pub(super) fn long_term(id: &str, secret: &str) -> Finding {
         occurrences: Vec::new(),
         verdict: Verdict::Unchecked,
         provenance: None,
+        standing: Default::default(),
     }
 }
 

@@ -19,6 +19,7 @@ mod hooks_matrix;
 mod hooks_random;
 mod hooks_server;
 mod kit;
+mod known;
 mod layers;
 mod no_secret;
 #[cfg(not(feature = "verify"))]
@@ -26,6 +27,7 @@ mod no_verify;
 mod recall;
 mod recall_forms;
 mod report;
+mod suppress;
 #[cfg(feature = "sweep")]
 mod sweep;
 #[cfg(feature = "verify")]

@@ -19,6 +19,7 @@ use crate::location::{Position, Span};
 use crate::rules::{AwsRules, RuleHandle};
 use crate::secret::Secret;
 use crate::source::Blob;
+use crate::standing::Standing;
 use crate::verdict::Verdict;
 
 /// How far round a hit the text is looked at, in bytes. Twice the reach of a pair, so that the
@@ -175,6 +176,7 @@ impl AwsDetector {
             occurrences,
             verdict: Verdict::default(),
             provenance: None,
+            standing: Standing::default(),
         }
     }
 
@@ -225,12 +227,9 @@ fn regions(hits: &[Hit], length: usize) -> Vec<Range<usize>> {
 
 /// Identity of a credential: of its access key ID and secret, not of its token, which changes.
 fn fingerprint(entry: &Gathered) -> Fingerprint {
-    Fingerprint::of(
-        "aws",
-        &[
-            entry.key_id.as_deref().unwrap_or_default(),
-            entry.secret.as_deref().unwrap_or_default(),
-        ],
+    Fingerprint::of_aws(
+        entry.key_id.as_deref().unwrap_or_default(),
+        entry.secret.as_deref().unwrap_or_default(),
     )
 }
 
@@ -266,6 +265,7 @@ fn occurrence(blob: &Blob<'_>, entry: &Gathered, positions: &Positions) -> Occur
         origin: blob.origin.clone(),
         parts: entry.places.iter().map(part).collect(),
         excerpt: excerpt(blob.bytes, &places, &lines),
+        allow: None,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::location::{Position, Span};
 use crate::rules::pattern::{Required, Structure};
 use crate::secret::Secret;
 use crate::source::Blob;
+use crate::standing::Standing;
 use crate::verdict::Verdict;
 
 /// Bits of randomness from which a secret cannot be guessed from its hash.
@@ -131,6 +132,7 @@ fn finding(engine: &Engine, blob: &Blob<'_>, found: &Match) -> Finding {
         occurrences: Vec::new(),
         verdict: Verdict::default(),
         provenance: None,
+        standing: Standing::default(),
     }
 }
 
@@ -191,6 +193,7 @@ fn occurrence(blob: &Blob<'_>, found: &Match, positions: &Positions) -> Occurren
         origin: blob.origin.clone(),
         parts: vec![part],
         excerpt,
+        allow: None,
     }
 }
 

@@ -10,13 +10,14 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde::Deserialize;
 use serde::de::Error;
 
-use super::super::json::{ExcerptObject, SegmentObject};
+use super::super::json::{ExcerptObject, KnownObject, SegmentObject};
 use super::provenance::ProvenanceObject;
 use crate::finding::{
     Confidence, Credential, ExcerptLine, Finding, Fingerprint, KeyType, Occurrence, Part, PartKind,
     Segment, Severity,
 };
 use crate::location::{Origin, Position, Span};
+use crate::standing::{Allow, Known, Marker, Standing};
 use crate::verdict::{Cause, CauseKind, Identity, Live, Partition, Principal, SkipReason, Verdict};
 
 /// Texts that many findings share, held once.
@@ -49,6 +50,7 @@ pub(super) struct FindingObject {
     canary: bool,
     verdict: VerdictObject,
     provenance: Option<ProvenanceObject>,
+    suppression: Option<SuppressionObject>,
     occurrences: Vec<OccurrenceObject>,
 }
 
@@ -89,6 +91,10 @@ impl FindingObject {
             provenance: match self.provenance {
                 Some(object) => Some(Box::new(object.provenance()?)),
                 None => None,
+            },
+            standing: match self.suppression {
+                Some(object) => object.standing()?,
+                None => Standing::New,
             },
         })
     }
@@ -185,6 +191,8 @@ impl OccurrenceObject {
         Ok(Occurrence {
             excerpt: exact(excerpt.into_iter().map(excerpt_line))?,
             parts,
+            // What it made of the finding is in its standing.
+            allow: None,
             origin: self.origin()?,
         })
     }
@@ -270,6 +278,47 @@ fn excerpt_line<E: Error>(object: ExcerptObject) -> Result<ExcerptLine, E> {
         line: object.line.get(),
         segments: exact(object.segments.into_iter().map(segment))?,
     })
+}
+
+#[derive(Deserialize)]
+struct SuppressionObject {
+    by: String,
+    #[serde(default)]
+    expired: bool,
+    #[serde(flatten)]
+    known: KnownObject,
+}
+
+const MARKERS: [Marker; 4] = [
+    Marker::Straykey,
+    Marker::Gitleaks,
+    Marker::DetectSecrets,
+    Marker::Trufflehog,
+];
+
+impl SuppressionObject {
+    fn standing<E: Error>(self) -> Result<Standing, E> {
+        Ok(match self.by.as_str() {
+            "path" => Standing::Excluded,
+            "baseline" if self.expired => Standing::Expired(known(self.known)),
+            "baseline" => Standing::Baselined(known(self.known)),
+            comment => Standing::Allowed(Allow {
+                marker: word(&MARKERS, Marker::as_str, "comment", comment)?,
+                reason: self.known.reason,
+            }),
+        })
+    }
+}
+
+/// The entry of a baseline.
+pub(super) fn known(object: KnownObject) -> Known {
+    Known {
+        entry: object.entry,
+        rule: object.entry_rule,
+        reason: object.reason,
+        owner: object.owner,
+        until: object.until.and_then(|day| day.parse().ok()),
+    }
 }
 
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
 use self::finding::{FindingObject, Words};
-use super::json::{RepositoryObject, SCHEMA};
+use super::json::{KnownObject, RepositoryObject, SCHEMA};
 use super::repository::Repository;
 use super::{Options, Report, clock};
 use crate::finding::{Finding, Severity};
@@ -151,6 +151,8 @@ struct SummaryObject {
     fail_on: Option<String>,
     scanned_at: Option<Time>,
     verified_at: Option<Time>,
+    #[serde(default)]
+    unused_baseline_entries: Vec<KnownObject>,
 }
 
 impl Document {
@@ -174,6 +176,7 @@ impl Document {
     }
 
     fn report(&mut self) -> Report {
+        let unused = std::mem::take(&mut self.summary.unused_baseline_entries);
         let summary = &self.summary;
         let mut report = Report {
             findings: std::mem::take(&mut self.findings.0),
@@ -195,6 +198,7 @@ impl Document {
             verified_at: summary.verified_at.as_ref().map(|time| time.0),
             scanned_at: summary.scanned_at.as_ref().map(|time| time.0),
             repository: self.repository.take().and_then(repository),
+            unused_entries: unused.into_iter().map(finding::known).collect(),
         };
         // What was incomplete stays so, even if the reason has been taken out.
         report.interrupted |= report.complete() && !summary.complete;

@@ -8,6 +8,7 @@ use straykey::finding::{
 };
 use straykey::location::{Origin, Position, Span};
 use straykey::secret::Secret;
+use straykey::standing::Standing;
 use straykey::verdict::Verdict;
 use straykey::verify::endpoint::Endpoint;
 use straykey::verify::plan::Scope;
@@ -93,9 +94,11 @@ impl Fake {
                     kind: PartKind::AccessKeyId,
                 }],
                 excerpt: Vec::new(),
+                allow: None,
             }],
             verdict: Verdict::Unchecked,
             provenance: None,
+            standing: Standing::default(),
         }
     }
 
