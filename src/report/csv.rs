@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use super::provenance::ProvenanceObject;
 use super::sanitise;
 use super::view::View;
 
-const HEADER: [&str; 19] = [
+const HEADER: [&str; 23] = [
     "fingerprint",
     "rule",
     "severity",
@@ -25,6 +26,10 @@ const HEADER: [&str; 19] = [
     "parts",
     "suppressed_by",
     "reason",
+    "url",
+    "first_commit",
+    "first_author",
+    "first_date",
 ];
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -34,6 +39,11 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let suppressed_by = standing.as_ref().map_or("", |it| it.by);
         let reason = standing.as_ref().and_then(|it| it.known.reason.clone());
         let reason = reason.unwrap_or_default();
+        let provenance = entry.provenance();
+        let first = |of: fn(&ProvenanceObject) -> &Option<String>| {
+            let value = provenance.as_ref().and_then(|it| of(it).clone());
+            value.unwrap_or_default()
+        };
         for place in entry.places() {
             let (line, column) = place.line_and_column();
             let parts: Vec<&str> = place
@@ -63,6 +73,10 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
                     parts.join(" "),
                     suppressed_by.to_owned(),
                     sanitise::line(reason.as_bytes()),
+                    place.url().unwrap_or_default(),
+                    first(|it| &it.first_commit),
+                    first(|it| &it.author),
+                    first(|it| &it.date),
                 ],
             )?;
         }

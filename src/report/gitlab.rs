@@ -15,6 +15,9 @@ use crate::finding::{Fingerprint, Severity};
 /// Version of GitLab's security report schemas that this follows.
 const VERSION: &str = "15.2.5";
 
+/// Paths that were not read which are named.
+const MOST_MESSAGES: usize = 100;
+
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     json::write_pretty(&Document(view), out)
 }
@@ -45,6 +48,15 @@ fn scan(view: &View<'_>) -> Value {
     } else {
         "failure"
     };
+    let unread = view.not_scanned().filter(|it| it.incomplete());
+    let messages: Vec<Value> = unread
+        .take(MOST_MESSAGES)
+        .map(|entry| {
+            let path = sanitise::line(entry.path().as_bytes());
+            let reason = sanitise::line(entry.reason().as_bytes());
+            json!({"level": "warn", "value": format!("{path} was not scanned: {reason}")})
+        })
+        .collect();
     json!({
         "analyzer": tool,
         "scanner": tool,
@@ -52,6 +64,7 @@ fn scan(view: &View<'_>) -> Value {
         "start_time": time(start),
         "end_time": time(end),
         "status": status,
+        "messages": messages,
     })
 }
 
@@ -93,6 +106,11 @@ fn vulnerability(entry: &Entry<'_>, group: &Group<'_>) -> Value {
             "type": "straykey_rule_id",
             "name": format!("straykey rule {rule}"),
             "value": rule,
+        }, {
+            "type": "cwe",
+            "name": "CWE-798",
+            "value": "798",
+            "url": "https://cwe.mitre.org/data/definitions/798.html",
         }],
         "location": {
             "file": String::from_utf8_lossy(&group.path),

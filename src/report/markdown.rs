@@ -36,6 +36,9 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     if left_out > 0 {
         writeln!(out, "\nAnd {}.", summary::count(left_out, "more key"))?;
     }
+    if !view.complete() {
+        writeln!(out, "\n**The scan is not complete**: there may be more.")?;
+    }
     writeln!(
         out,
         "\nDeactivate each key first, then replace it, look for abuse, and only then clean the history."

@@ -33,6 +33,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         view,
         rules: rules(view),
         left_out: Cell::new(0),
+        places_left_out: Cell::new(0),
     };
     let log = Log { run: [run] };
     json::write_pretty(&log, out)
@@ -58,6 +59,8 @@ struct Run<'v> {
     rules: BTreeMap<String, Rule>,
     /// Results left out for the limit; known when the results have been written.
     left_out: Cell<usize>,
+    /// The same of places.
+    places_left_out: Cell<usize>,
 }
 
 impl Serialize for Run<'_> {
@@ -207,6 +210,8 @@ impl Serialize for Results<'_> {
 impl Run<'_> {
     fn result(&self, entry: &Entry<'_>, group: &Group<'_>) -> Value {
         let rule = sanitise::line(entry.rule().as_bytes());
+        let over = group.places.len().saturating_sub(MOST_LOCATIONS);
+        self.places_left_out.set(self.places_left_out.get() + over);
         let locations: Vec<Value> = group
             .places
             .iter()
@@ -274,6 +279,14 @@ impl Run<'_> {
             let text = format!(
                 "{left_out} results were left out, the least severe: a SARIF file may hold {MOST_RESULTS}. \
                  The json format has them all."
+            );
+            notifications.push(notification("warning", &text));
+        }
+        let places = self.places_left_out.get();
+        if places > 0 {
+            let text = format!(
+                "{places} places were left out: a result of a SARIF file may hold {MOST_LOCATIONS}. The json \
+                 format has them all."
             );
             notifications.push(notification("warning", &text));
         }
