@@ -177,4 +177,53 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_schema_names_keys_that_are_read() {
+        let schema = include_str!("../../docs/straykey.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let keys = |place: &str| -> Vec<String> {
+            let properties = schema.pointer(&format!("{place}/properties")).unwrap();
+            properties.as_object().unwrap().keys().cloned().collect()
+        };
+        let rule = "[[rules]]\nid='a'\nregex='a'\n";
+        for (place, before, least) in [
+            ("", "", 9),
+            ("/properties/extend", "[extend]\n", 3),
+            ("/$defs/rule", "[[rules]]\n", 16),
+            (
+                "/$defs/rule/properties/test",
+                &format!("{rule}[rules.test]\n"),
+                2,
+            ),
+            (
+                "/$defs/allowlist",
+                &format!("{rule}[[rules.allowlists]]\n"),
+                7,
+            ),
+            ("/$defs/targeted_allowlist", "[[allowlists]]\n", 8),
+        ] {
+            let keys = keys(place);
+            assert!(keys.len() >= least, "{place}: {keys:?}");
+            for key in keys {
+                // A date is the value of no key.
+                let message = read(&format!("{before}{key} = 2026-01-01\n")).unwrap_err();
+                assert!(
+                    message.contains(&format!("{key}: expected")),
+                    "{place}: {message}"
+                );
+            }
+            let message = read(&format!("{before}nope = 1\n")).unwrap_err();
+            assert!(message.contains("unknown key"), "{place}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_is_read() {
+        let words = include_str!("../../docs/config.md");
+        let example = words.split("```toml\n").nth(1).unwrap();
+        let set = read(example.split("```").next().unwrap()).unwrap();
+        assert_eq!(set.settings().fail_on, Some(Severity::High));
+        assert_eq!(set.allowlists().len(), 1);
+    }
 }

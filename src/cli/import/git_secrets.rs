@@ -11,16 +11,10 @@ use super::keys::Keys;
 use super::output::{Allowlist, Target, is_expression};
 
 /// One expression a line; `#` begins a comment.
-pub(super) fn allowed_file(name: &str, text: &str, keys: &Keys, imported: &mut Imported) {
+pub(super) fn allowed_file(name: &str, text: &str, imported: &mut Imported) {
     for (number, line) in text.lines().enumerate() {
         if !line.trim().is_empty() && !line.starts_with('#') {
-            allow(
-                &format!("{name}:{}", number + 1),
-                name,
-                line,
-                keys,
-                imported,
-            );
+            allow(&format!("{name}:{}", number + 1), name, line, imported);
         }
     }
 }
@@ -32,9 +26,10 @@ pub(super) fn configuration(top: &Path, keys: &Keys, imported: &mut Imported) ->
     for allowed in values(top, "--local", "secrets.allowed")? {
         // `register-aws` sets the two keys of AWS's documentation, which are no findings here.
         if !allowed.contains("EXAMPLE") {
-            allow(&format!("{name} {allowed}"), name, &allowed, keys, imported);
+            allow(&format!("{name} {allowed}"), name, &allowed, imported);
         }
     }
+    note(keys, imported);
     for pattern in values(top, "--local", "secrets.patterns")? {
         let aws = ["AKIA", "AWS|aws|Aws", "ABSK"];
         if aws.iter().any(|word| pattern.contains(word)) {
@@ -81,29 +76,34 @@ fn values(top: &Path, scope: &str, key: &str) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Carries an expression over as an allowlist for lines. Keys that only match together with their
-/// `file:line:` are noted as known besides.
-fn allow(place: &str, name: &str, pattern: &str, keys: &Keys, imported: &mut Imported) {
-    let Some(allowlist) = Allowlist::new(Target::Line, pattern, name) else {
-        return imported.lose(place, "not an expression that is understood here");
-    };
+/// Carries an expression over as an allowlist for lines.
+fn allow(place: &str, name: &str, pattern: &str, imported: &mut Imported) {
+    match Allowlist::new(Target::Line, pattern, name) {
+        Some(allowlist) => imported.allowlists.push(allowlist),
+        None => imported.lose(place, "not an expression that is understood here"),
+    }
+}
+
+/// Notes as known the keys each of whose parts one of the expressions allows together with its
+/// `file:line:`, which the allowlist for the line alone may not.
+fn note(keys: &Keys, imported: &mut Imported) {
+    let mut known = Vec::new();
     for (key, finding) in keys.all() {
-        let all_allowed = finding.occurrences.iter().all(|occurrence| {
-            let Some(path) = keys.path_of(occurrence) else {
-                return false;
-            };
-            let mut parts = occurrence.parts.iter();
-            parts.all(|part| {
-                let lines = keys.lines(&path, part.span.start.line, part.span.start.line);
-                lines.iter().any(|(number, line)| {
-                    let full = [format!("{path}:{number}:").as_bytes(), line].concat();
-                    allowlist.matches(&full)
-                })
-            })
+        let parts = finding.occurrences.iter().flat_map(|occurrence| {
+            let path = keys.path_of(occurrence).unwrap_or_default();
+            let lines = occurrence.parts.iter().map(|part| part.span.start.line);
+            lines.map(move |line| (path.clone(), line))
         });
-        if all_allowed {
-            imported.known.push((key, name.to_owned()));
+        let allowed = |(path, line): (String, u64)| {
+            let content = keys.line(&path, line);
+            let full = [format!("{path}:{line}:").as_bytes(), &content].concat();
+            let mut lists = imported.allowlists.iter();
+            lists.find(|list| list.is_for_lines() && list.matches(&full))
+        };
+        let lists: Option<Vec<&Allowlist>> = parts.map(allowed).collect();
+        if let Some(first) = lists.and_then(|lists| lists.first().copied()) {
+            known.push((key, first.from().to_owned()));
         }
     }
-    imported.allowlists.push(allowlist);
+    imported.known.extend(known);
 }

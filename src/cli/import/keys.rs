@@ -111,14 +111,12 @@ impl Keys {
         inner.trim_start_matches("./").replace('\\', "/")
     }
 
-    /// Lines `first` to `last` of the file `path`, as they are now.
-    pub(super) fn lines(&self, path: &str, first: u64, last: u64) -> Vec<(u64, Vec<u8>)> {
+    /// Line `number` of the file `path`, as it is now.
+    pub(super) fn line(&self, path: &str, number: u64) -> Vec<u8> {
         let content = std::fs::read(self.top.join(path)).unwrap_or_default();
-        let lines = content.split(|&byte| byte == b'\n').zip(1..);
-        let lines = lines.filter(|(_, number)| (first..=last).contains(number));
-        lines
-            .map(|(line, number)| (number, line.to_vec()))
-            .collect()
+        let mut lines = content.split(|&byte| byte == b'\n').zip(1..);
+        let found = lines.find(|(_, at)| *at == number);
+        found.map_or_else(Vec::new, |(line, _)| line.to_vec())
     }
 
     /// Finds the keys of `path` in `commit`, which is asked of git.

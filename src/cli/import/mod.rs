@@ -164,7 +164,7 @@ fn read(
         Tool::Gitleaksignore => gitleaks::ignore_file(&shown, &text, keys, imported),
         Tool::GitleaksBaseline => return gitleaks::baseline(&shown, &text, keys, imported),
         Tool::DetectSecrets => return detect_secrets::baseline(&shown, &text, keys, imported),
-        Tool::GitSecrets => git_secrets::allowed_file(&shown, &text, keys, imported),
+        Tool::GitSecrets => git_secrets::allowed_file(&shown, &text, imported),
         Tool::Ripsecrets => ripsecrets::ignore_file(&shown, &text, imported),
         Tool::Auto => {}
     }

@@ -35,6 +35,15 @@ impl Allowlist {
         })
     }
 
+    pub(super) fn is_for_lines(&self) -> bool {
+        self.target == Target::Line
+    }
+
+    /// The file that it comes from.
+    pub(super) fn from(&self) -> &str {
+        &self.from
+    }
+
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         self.regex.is_match(text)
     }
