@@ -41,9 +41,15 @@ impl Suppressions {
 
     /// What comments and paths say, if they say something of each place.
     fn local(&self, finding: &Finding) -> Option<Standing> {
+        // A history lists the first of very many places: the rest may be anywhere.
+        let listed = finding.occurrences.len() as u64;
+        let all_listed = finding
+            .provenance
+            .as_ref()
+            .is_none_or(|it| it.places <= listed);
         let mut standing = None;
         for occurrence in &finding.occurrences {
-            let here = self.at(occurrence)?;
+            let here = self.at(occurrence, all_listed)?;
             // A comment says more than a path.
             if standing.is_none() || here != Standing::Excluded {
                 standing = standing
@@ -54,8 +60,8 @@ impl Suppressions {
         standing
     }
 
-    fn at(&self, occurrence: &Occurrence) -> Option<Standing> {
-        if self.excluded.holds(&occurrence.origin) {
+    fn at(&self, occurrence: &Occurrence, all_listed: bool) -> Option<Standing> {
+        if all_listed && self.excluded.holds(&occurrence.origin) {
             return Some(Standing::Excluded);
         }
         let allow = occurrence.allow.as_ref().filter(|_| self.inline)?;

@@ -158,3 +158,90 @@ fn nothing_from_the_home_directory_weakens_a_scan() {
     let ran = kit::run(&mut straykey(&home.path("work/repository")));
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
 }
+
+/// Who says that the key of each ID does not count, in a run of the program.
+fn answers(tree: &Tree, arguments: &[&str]) -> std::collections::BTreeMap<String, String> {
+    let ran = run(tree, arguments);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout)
+        .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.stderr));
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings
+        .map(|finding| {
+            let id = finding["access_key_id"].as_str().unwrap().to_owned();
+            let by = finding["suppression"]["by"].as_str().unwrap_or("nobody");
+            (id, format!("{by} {}", finding["blocks"]))
+        })
+        .collect()
+}
+
+#[test]
+fn hook_scan_and_history_give_the_same_answer() {
+    let tree = Tree::new();
+    tree.git("", &["init", "-q"]);
+    tree.write("known.sh", exports(50));
+    let made = run(&tree, &["baseline", "create"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    tree.write(".straykey.toml", "exclude = ['/samples/']\n");
+    tree.git("", &["add", "."]);
+    tree.git("", &["commit", "-q", "-m", "baseline"]);
+    tree.write("moved/known.sh", exports(50) + "\n");
+    let comments = [
+        "straykey:allow",
+        "straykey:allow aws-access-key-pair a sample",
+        "straykey:allow aws-access-key-id",
+        "gitleaks:allow",
+        "trufflehog:ignore",
+        "pragma: allowlist secret",
+        "nothing",
+    ];
+    for (seed, comment) in (1..).zip(comments) {
+        let pair = exports(seed);
+        let lines: Vec<&str> = pair.lines().collect();
+        tree.write(
+            format!("{seed}a.sh"),
+            format!("{} # {comment}\n{}\n", lines[0], lines[1]),
+        );
+        let pair = exports(100 + seed);
+        let lines: Vec<&str> = pair.lines().collect();
+        tree.write(
+            format!("{seed}b.sh"),
+            format!("{}\n{} # {comment}\n", lines[0], lines[1]),
+        );
+        let pair = exports(200 + seed);
+        let lines: Vec<&str> = pair.lines().collect();
+        tree.write(
+            format!("{seed}c.sh"),
+            format!("{}\n# {comment}\n{}\n", lines[0], lines[1]),
+        );
+    }
+    tree.write("samples/a.sh", exports(300));
+    tree.git("", &["add", "."]);
+    let mut staged = answers(&tree, &["staged", "-o", "json"]);
+    let scanned = answers(&tree, &["-o", "json"]);
+    assert_eq!(scanned.len(), 3 * comments.len() + 2);
+    for how in [
+        "nobody true",
+        "straykey:allow false",
+        "gitleaks:allow false",
+        "baseline false",
+        "path false",
+    ] {
+        assert!(
+            scanned.values().any(|answer| answer == how),
+            "{how}: {scanned:?}"
+        );
+    }
+    // What was there before the change is no matter of the hook.
+    staged
+        .entry(access_key_id(50))
+        .or_insert("baseline false".to_owned());
+    assert_eq!(staged, scanned);
+    tree.git("", &["commit", "-q", "-m", "all"]);
+    assert_eq!(answers(&tree, &["history", "-o", "json"]), scanned);
+    // No comment counts where none may.
+    let strict = answers(&tree, &["--no-inline", "-o", "json"]);
+    assert!(
+        strict.values().all(|answer| !answer.contains("allow")),
+        "{strict:?}"
+    );
+}
