@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use straykey::finding::Confidence;
 use straykey::rules::RuleSet;
+use straykey::source::changes::settings::CONFIGURATIONS;
 
 use super::plan::CommonPlan;
 use super::say;
-
-/// File names that are looked for, in this order.
-const NAMES: [&str; 2] = [".straykey.toml", ".gitleaks.toml"];
 
 /// The rules of `files`, or the built-in ones where there are none.
 ///
@@ -22,6 +20,24 @@ pub(crate) fn of_files(files: &[PathBuf]) -> Result<RuleSet> {
         files => RuleSet::load(files)?,
     };
     Ok(rules.with_confidence(Confidence::Medium))
+}
+
+/// The rules of the configuration `file` (its name, its content), or the built-in ones where there
+/// is none. What it extends lies in `folder`; without one it must not extend anything.
+///
+/// # Errors
+/// If it cannot be used, or leaves no rule on.
+pub(crate) fn of_text(folder: Option<&Path>, file: Option<&(String, Vec<u8>)>) -> Result<RuleSet> {
+    let Some((name, bytes)) = file else {
+        return of_files(&[]);
+    };
+    let text = std::str::from_utf8(bytes).with_context(|| format!("{name}: not UTF-8"))?;
+    let rules = RuleSet::from_text_in(folder, name, text)?;
+    let rules = rules.with_confidence(Confidence::Medium);
+    if rules.enabled().next().is_none() {
+        bail!("{name}: no rule is on; [extend] useDefault = true adds the built-in ones");
+    }
+    Ok(rules)
 }
 
 /// The rules of `files`, or else of the file in the directory `top`, or else the built-in ones.
@@ -79,7 +95,7 @@ fn discover(paths: &[PathBuf]) -> Result<Option<PathBuf>> {
 
 /// The configuration file in the directory `path`.
 pub(crate) fn in_directory(path: &Path) -> Option<PathBuf> {
-    NAMES
+    CONFIGURATIONS
         .iter()
         .map(|name| path.join(name))
         .find(|file| file.is_file())

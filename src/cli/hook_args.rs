@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, ValueEnum};
 
 use super::args::{FailOn, LookArguments, Output};
+use super::policy::CountArguments;
 use super::verify::VerifyArguments;
 
 /// Options that `staged` and `hook` have in common.
@@ -31,6 +32,9 @@ pub(crate) struct GateArguments {
     /// Leave the repository's rule files out
     #[arg(long, conflicts_with = "config")]
     pub(crate) no_config: bool,
+
+    #[command(flatten)]
+    pub(crate) count: CountArguments,
 
     /// Write FORMAT to standard output or to a file as well; repeatable
     #[arg(

@@ -7,9 +7,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use straykey::baseline::{Baseline, DIRECTORY};
 use straykey::date::Date;
-use straykey::finding::{Confidence, Severity};
+use straykey::finding::Severity;
 use straykey::report::{Format, Report};
 use straykey::rules::RuleSet;
+use straykey::source::changes::settings::Settings;
 use straykey::suppress::{Excluded, Suppressions};
 
 use super::config;
@@ -101,33 +102,37 @@ impl Policy {
         })
     }
 
-    /// That of a receiving side, from what its own branch holds: the configuration (name and
-    /// content) and the files of the baseline. Comments in what is received count only if this
-    /// configuration says so.
+    /// That of a receiving side, from what its own branch holds. Comments in what is received
+    /// count only if this configuration says so.
     ///
     /// # Errors
     /// If one of the files cannot be used, or the configuration would have another file read.
-    #[expect(dead_code, reason = "the hooks of receiving repositories call it next")]
-    pub(crate) fn from_tree(
-        config: Option<(&str, &[u8])>,
-        baseline: impl IntoIterator<Item = (String, Vec<u8>)>,
+    pub(crate) fn of_receiving(settings: &Settings) -> Result<Self> {
+        let rules = config::of_text(None, settings.configuration.as_ref())?;
+        let inline = rules.settings().inline_in_pushes;
+        Self::of_settings(rules, settings, Path::new(""), inline)
+    }
+
+    /// That of `rules`, with the baseline of `settings`, for paths below `top`.
+    ///
+    /// # Errors
+    /// If the baseline or a pattern of excluded paths cannot be used.
+    pub(crate) fn of_settings(
+        rules: RuleSet,
+        settings: &Settings,
+        top: &Path,
+        inline: bool,
     ) -> Result<Self> {
-        let rules = match config {
-            None => RuleSet::builtin(),
-            Some((name, text)) => {
-                let text = std::str::from_utf8(text);
-                RuleSet::from_text(name, text.with_context(|| format!("{name}: not UTF-8"))?)?
-            }
-        };
-        let excluded = Excluded::new(Path::new(""), &rules.settings().exclude);
-        let baseline = Baseline::from_files(Path::new(DIRECTORY), baseline);
+        let excluded = Excluded::new(top, &rules.settings().exclude);
+        let files = settings.baseline.iter().cloned();
+        let baseline = Baseline::from_files(Path::new(DIRECTORY), files);
         Ok(Self {
             suppressions: Suppressions {
                 baseline: baseline.context("cannot use the baseline")?,
-                inline: rules.settings().inline_in_pushes,
+                inline,
                 excluded: excluded.map_err(anyhow::Error::msg)?,
             },
-            rules: rules.with_confidence(Confidence::Medium),
+            rules,
         })
     }
 

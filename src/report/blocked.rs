@@ -13,6 +13,8 @@ use crate::finding::Finding;
 pub enum Gate {
     /// A commit, before it is made.
     Commit,
+    /// The first commit of a repository: there is none to go back to.
+    FirstCommit,
     /// The message of a commit, before it is made.
     Message,
     /// A push, before anything has left the machine.
@@ -40,7 +42,9 @@ pub fn write_blocked(
     let blocking: Vec<Entry<'_>> = view.entries().filter(Entry::blocks).collect();
     let keys = summary::count(blocking.len() as u64, "leaked key");
     let head = match gate {
-        Gate::Commit => format!("✗ commit blocked: {keys} in the staged changes"),
+        Gate::Commit | Gate::FirstCommit => {
+            format!("✗ commit blocked: {keys} in the staged changes")
+        }
         Gate::Message => format!("✗ commit blocked: {keys} in the commit message"),
         Gate::Push => format!("✗ push blocked: {keys} in the commits to be pushed"),
         Gate::Receive => format!("✗ push rejected: {keys} in the pushed commits"),
@@ -137,71 +141,90 @@ fn write_steps(
     asked: bool,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let path = blocking.iter().find_map(|entry| {
-        let place = entry.places().next()?;
-        Some(sanitise::line(&place.path()))
-    });
+    let Some(first) = blocking.first() else {
+        return Ok(());
+    };
+    let place = first.places().next();
+    let path = place.map(|place| shell_word(&sanitise::line(&place.path())));
     let path = path.unwrap_or_default();
     let keep = "move the key to an environment variable, ~/.aws/credentials or Secrets Manager";
-    match gate {
-        Gate::Commit => {
-            let kept = match asked {
-                true => "Nothing is committed yet.",
-                false => "Nothing has left your machine.",
-            };
-            writeln!(out, "{kept} To commit without it:")?;
-            writeln!(out, "  1. {keep}")?;
-            writeln!(
-                out,
-                "  2. git restore --staged -- {path}   (or edit, then git add)"
-            )?;
-        }
-        Gate::Message => {
-            writeln!(
-                out,
-                "Nothing has left your machine. Commit again with another message;"
-            )?;
-            writeln!(out, "what you wrote is kept in .git/COMMIT_EDITMSG.")?;
-        }
-        Gate::Push => {
-            writeln!(out, "Nothing has left your machine. To push without it:")?;
-            writeln!(out, "  1. {keep}")?;
-            writeln!(
-                out,
-                "  2. take it out of the commits: git commit --amend for the last one,"
-            )?;
-            writeln!(
-                out,
-                "     git rebase -i for older ones; a later commit that deletes it is not enough"
-            )?;
-        }
+    let rule = sanitise::line(first.rule().as_bytes());
+    let kept = match asked {
+        true => "Nothing is committed yet.",
+        false => "Nothing has left your machine.",
+    };
+    let steps = match gate {
+        Gate::Commit => format!(
+            "{kept} To commit without it:\n  \
+             1. {keep}\n  \
+             2. git restore --staged -- {path}   (or edit, then git add)"
+        ),
+        Gate::FirstCommit => format!(
+            "{kept} To commit without it:\n  \
+             1. {keep}\n  \
+             2. git rm --cached -- {path}   (or edit, then git add)"
+        ),
+        Gate::Message => "Nothing has left your machine. Commit again with another message;\n\
+             what you wrote is kept in .git/COMMIT_EDITMSG."
+            .to_owned(),
+        Gate::Push => format!(
+            "Nothing has left your machine. To push without it:\n  \
+             1. {keep}\n  \
+             2. take it out of the commits: git commit --amend for the last one,\n     \
+             git rebase -i for older ones; a later commit that deletes it is not enough"
+        ),
         Gate::Receive => {
-            writeln!(
-                out,
-                "The server has refused it and keeps nothing, but the key has travelled here:"
-            )?;
-            writeln!(
-                out,
-                "  1. deactivate it now:  aws iam update-access-key --status Inactive --access-key-id …"
-            )?;
-            writeln!(
-                out,
-                "  2. take it out of the commits (git commit --amend, git rebase -i), push again;"
-            )?;
-            return writeln!(out, "     a later commit that deletes it is not enough");
+            "The server has refused it and keeps nothing, but the key has travelled here:\n  \
+             1. deactivate it now: straykey explain RULE says how\n  \
+             2. take it out of the commits (git commit --amend, git rebase -i), push again;\n     \
+             a later commit that deletes it is not enough"
+                .replace("RULE", &rule)
         }
-        Gate::Files => writeln!(out, "To get rid of it: {keep}")?,
+        Gate::Files => format!("To get rid of it: {keep}"),
+    };
+    writeln!(out, "{steps}")?;
+    let what = match gate {
+        // In the files, where it can be looked up.
+        Gate::Commit | Gate::FirstCommit | Gate::Files => first.short_fingerprint(),
+        _ => rule.clone(),
+    };
+    if gate != Gate::Receive {
+        let leaked = "Was it ever pushed, pasted or shared?  Treat it as leaked";
+        writeln!(out, "{leaked}: straykey explain {what}")?;
     }
-    writeln!(
-        out,
-        "Was it ever pushed, pasted or shared?  Treat it as leaked and deactivate it:"
-    )?;
-    writeln!(
-        out,
-        "  aws iam update-access-key --status Inactive --access-key-id …"
-    )
+    match gate {
+        Gate::Message => Ok(()),
+        Gate::Receive => writeln!(
+            out,
+            "Not a real key?  The configuration and the baseline of the default branch decide here"
+        ),
+        _ => writeln!(
+            out,
+            "Not a real key?  add  # straykey:allow {rule} <why>   on that line"
+        ),
+    }
+}
+
+/// `text` as one word for a shell.
+fn shell_word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,@%=:".contains(&byte);
+    match !text.is_empty() && text.bytes().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 fn style(options: &Options, style: Style) -> Style {
     if options.colour { style } else { Style::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell_word;
+
+    #[test]
+    fn paths_can_be_typed_as_they_are_shown() {
+        assert_eq!(shell_word("app/settings.py"), "app/settings.py");
+        assert_eq!(shell_word("it's a.env"), "'it'\\''s a.env'");
+    }
 }

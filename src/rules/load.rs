@@ -54,13 +54,22 @@ impl RuleSet {
     ///
     /// As [`RuleSet::load`].
     pub fn from_text(name: &str, text: &str) -> Result<Self, RuleError> {
+        Self::from_text_in(None, name, text)
+    }
+
+    /// As [`RuleSet::from_text`]; files that it extends lie in `folder`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`RuleSet::load`].
+    pub fn from_text_in(folder: Option<&Path>, name: &str, text: &str) -> Result<Self, RuleError> {
         let set = build(
             Text {
                 file: name,
                 text,
                 builtin: false,
             },
-            None,
+            folder,
             &mut Vec::new(),
             None,
         )?;

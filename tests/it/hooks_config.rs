@@ -90,3 +90,80 @@ fn a_change_of_the_rules_is_said() {
         "{said}"
     );
 }
+
+fn pair(seed: u64, comment: &str) -> String {
+    key_lines(seed).replace('\n', &format!("{comment}\n"))
+}
+
+/// Comments and the baseline count in a hook as in a scan, and are counted in its last line.
+#[test]
+fn comments_and_the_baseline_count() {
+    let repository = Repository::new(&[]);
+    repository.write("a.txt", "start\n");
+    repository.commit_all("start");
+    repository.write("a.env", pair(64, "  # straykey:allow a test account"));
+    repository.git(&["add", "-A"]);
+    staged(&repository, &[], 0, "· 1 allowed by straykey:allow");
+    staged(&repository, &["--no-inline"], 1, "a.env:1");
+    repository.write("a.env", pair(64, "  # gitleaks:allow"));
+    repository.git(&["add", "-A"]);
+    staged(
+        &repository,
+        &[],
+        0,
+        "· 1 allowed by comments of other tools",
+    );
+    repository.write("a.env", key_lines(64));
+    repository.git(&["add", "-A"]);
+    staged(
+        &repository,
+        &[],
+        1,
+        "straykey:allow aws-access-key-pair <why>",
+    );
+    let output = repository.straykey(&["baseline", "create", "--reason", "known"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // Not tracked yet.
+    staged(&repository, &[], 0, "· 1 baselined");
+    staged(&repository, &["--no-baseline"], 1, "a.env:1");
+    repository.git(&["add", "-A"]);
+    let said = ".straykey-baseline is changed by this commit, and counts already";
+    staged(&repository, &[], 0, said);
+    staged(&repository, &[], 0, "let through by that change:  a.env:1");
+    // What blocks is for the configuration to say, too, and the command line comes first.
+    repository.commit_all("known");
+    repository.write("b.env", key_lines(65));
+    repository.write(".straykey.toml", "exclude = ['/b.env']\n");
+    repository.git(&["add", "-A"]);
+    staged(&repository, &[], 0, "· 1 in excluded paths");
+    let id = crate::kit::keys::access_key_id(66);
+    repository.write("b.env", format!("{id}\n"));
+    repository.write(".straykey.toml", "failOn = 'critical'\n");
+    repository.git(&["add", "-A"]);
+    staged(&repository, &[], 0, "not blocking:  b.env:1");
+    staged(
+        &repository,
+        &["--fail-on", "medium"],
+        1,
+        "commit blocked: 1 leaked key",
+    );
+}
+
+/// The words of a blocked commit.
+#[test]
+fn the_message_says_what_to_do() {
+    let repository = Repository::new(&[]);
+    repository.write("it's a.env", key_lines(67));
+    repository.git(&["add", "-A"]);
+    staged(&repository, &[], 1, "git rm --cached -- 'it'\\''s a.env'");
+    repository.commit_all("first");
+    repository.write("b.env", key_lines(68));
+    repository.git(&["add", "-A"]);
+    let output = repository.straykey(&["staged"]);
+    let said = text(&output.stderr);
+    assert!(said.contains("git restore --staged -- b.env"), "{said}");
+    let (_, command) = said.split_once("straykey explain ").expect("a command");
+    let digits = command.lines().next().expect("a line");
+    let output = repository.straykey(&["explain", digits]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}

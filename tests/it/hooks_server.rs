@@ -177,6 +177,45 @@ fn the_default_branch_decides() {
     }
 }
 
+/// Comments in what is pushed count if the default branch says so; a baseline counts if it has it.
+#[test]
+fn comments_and_baselines_of_what_is_pushed() {
+    let allowed = |seed| key_lines(seed).replace('\n', " # straykey:allow mine\n");
+    let (repository, _) = served("pre-receive", &[]);
+    repository.git(&["push", "-q", "origin", "main"]);
+    repository.write("a.env", allowed(71));
+    repository.commit_all("allowed by itself");
+    assert_rejected(
+        &repository.try_git(&["push", "origin", "main"]),
+        71,
+        "a.env:1",
+    );
+    repository.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    repository.write("b.env", key_lines(72));
+    let output = repository.straykey(&["baseline", "create"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    repository.commit_all("with its baseline");
+    assert_rejected(
+        &repository.try_git(&["push", "origin", "main"]),
+        72,
+        "b.env:1",
+    );
+    repository.git(&["rm", "-q", "--cached", "b.env"]);
+    repository.write(".gitignore", "b.env\n");
+    repository.write(".straykey.toml", "inlineInPushes = true\n");
+    repository.git(&["add", "-A"]);
+    repository.git(&["commit", "-q", "--amend", "--no-edit"]);
+    assert_accepted(
+        &repository.try_git(&["push", "origin", "main"]),
+        ".straykey-baseline and .straykey.toml",
+    );
+    repository.write("a.env", allowed(71));
+    repository.git(&["add", "-f", "a.env", "b.env"]);
+    repository.git(&["commit", "-q", "-m", "now they may"]);
+    let output = repository.try_git(&["push", "origin", "main"]);
+    assert_accepted(&output, "· 1 baselined · 1 allowed by straykey:allow");
+}
+
 /// A configuration that no push could get past is not let in; one that got in is said.
 #[test]
 fn configurations_that_cannot_be_used() {
@@ -184,7 +223,10 @@ fn configurations_that_cannot_be_used() {
     repository.git(&["push", "-q", "origin", "main"]);
     for (config, what) in [
         ("[[rules]]\nid = 'x'\nregex = '('\n", ".straykey.toml:3:"),
-        ("[Extend]\npath = '../other.toml'\n", "[extend] path"),
+        (
+            "[Extend]\npath = '../other.toml'\n",
+            "cannot extend another",
+        ),
     ] {
         repository.write(".straykey.toml", config);
         repository.commit_all("misconfigured");
@@ -192,7 +234,7 @@ fn configurations_that_cannot_be_used() {
         let said = text(&output.stderr);
         assert!(!output.status.success() && said.contains(what), "{said}");
         assert!(
-            said.contains("what is pushed to refs/heads/main has a configuration"),
+            said.contains("what is pushed to refs/heads/main has settings"),
             "{said}"
         );
         // It does no harm elsewhere.

@@ -5,8 +5,8 @@
 
 mod called;
 mod message;
+mod policy;
 mod push;
-mod rules;
 mod stage;
 mod watchdog;
 
@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use straykey::detect::Detector;
 use straykey::finding::{Finding, Severity};
 use straykey::introduced::{Introduced, introduced};
 use straykey::location::Origin;
@@ -38,7 +37,7 @@ use super::say;
 use super::scan::write;
 use super::verify::VerifyPlan;
 pub(super) use called::as_called;
-use rules::Rules;
+use policy::Deciding;
 
 pub(super) fn run_staged(arguments: StagedArguments) -> Result<Exit> {
     let live_only = arguments.gate.fail_on == Some(FailOn::Live);
@@ -58,7 +57,7 @@ pub(super) fn run_staged(arguments: StagedArguments) -> Result<Exit> {
 pub(super) fn run(arguments: &HookArguments) -> Result<Exit> {
     refuse_verification(arguments)?;
     let rest = &arguments.arguments;
-    let run = HookRun::new(&arguments.gate)?;
+    let mut run = HookRun::new(&arguments.gate)?;
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     let call = stage::Call {
         arguments: rest,
@@ -140,27 +139,32 @@ impl<'a> HookRun<'a> {
     }
 
     /// What is staged, and those of `names` that are not.
-    fn staged(&self, names: &[OsString]) -> Result<Outcome> {
+    fn staged(&mut self, names: &[OsString]) -> Result<Outcome> {
         let repository = Repository::from_environment()?;
         let top = repository.work_tree().map(Path::to_path_buf);
         let changes = staged(repository).context("cannot read what is staged")?;
         let others = not_staged(names, &changes, top.as_deref());
-        let rules = Rules::staged(self.arguments, &changes)?;
-        let mut outcome = self.changes(&changes, &rules, Gate::Commit);
+        let deciding = Deciding::staged(self.arguments, &changes)?;
+        let gate = match changes.contents().head()? {
+            Some(_) => Gate::Commit,
+            None => Gate::FirstCommit,
+        };
+        let mut outcome = self.changes(&changes, &deciding, gate);
         outcome.nothing = match changes.is_empty() {
             true => "nothing staged, nothing scanned",
             false => "nothing with content staged",
         };
         if !others.is_empty() {
-            self.add_files(others, &rules, &mut outcome);
+            self.add_files(others, &deciding, &mut outcome);
         }
         Ok(outcome)
     }
 
     /// Scans the files `names` as they lie in the work tree.
-    fn add_files(&self, names: Vec<PathBuf>, rules: &Rules, outcome: &mut Outcome) {
+    fn add_files(&self, names: Vec<PathBuf>, deciding: &Deciding, outcome: &mut Outcome) {
         let files = Files::new(names).no_ignore(true);
-        let more = scan::run(&files, &rules.detector, &self.progress);
+        let mut more = scan::run(&files, &deciding.detector, &self.progress);
+        deciding.policy.settle(&mut more, false);
         if !outcome.report.blocked(&self.options) {
             outcome.gate = Gate::Files;
         }
@@ -171,30 +175,28 @@ impl<'a> HookRun<'a> {
         outcome.report.interrupted |= more.interrupted;
     }
 
-    fn pushed(&self, changes: Changes) -> Result<Outcome> {
-        let rules = Rules::pushed(self.arguments, &changes)?;
-        Ok(self.changes(&changes, &rules, Gate::Push))
+    fn pushed(&mut self, changes: Changes) -> Result<Outcome> {
+        let deciding = Deciding::pushed(self.arguments, &changes)?;
+        Ok(self.changes(&changes, &deciding, Gate::Push))
     }
 
-    fn received(&self, (changes, updates): push::Received) -> Result<Outcome> {
-        let rules = Rules::received(self.arguments, &changes, &updates)?;
-        Ok(self.changes(&changes, &rules, Gate::Receive))
+    fn received(&mut self, (changes, updates): push::Received) -> Result<Outcome> {
+        let deciding = Deciding::received(self.arguments, &changes, &updates)?;
+        Ok(self.changes(&changes, &deciding, Gate::Receive))
     }
 
-    fn changes(&self, changes: &Changes, rules: &Rules, gate: Gate) -> Outcome {
-        let found = self.introduced(changes, &rules.detector, &self.progress);
+    fn changes(&mut self, changes: &Changes, deciding: &Deciding, gate: Gate) -> Outcome {
+        self.options = self.options_by(deciding);
+        let found = self.introduced(changes, deciding, &self.progress);
         let mut let_through = Vec::new();
-        if let Some(former) = &rules.former {
-            let blocks = |finding: &Finding| self.options.blocks(finding);
-            let blocking = found
-                .report
-                .findings
-                .iter()
-                .filter(|finding| blocks(finding));
+        if let Some(former) = &deciding.former {
+            let blocks = |finding: &&Finding| self.options.blocks(finding);
+            let blocking = found.report.findings.iter().filter(blocks);
             let known: HashSet<_> = blocking.map(|finding| finding.fingerprint).collect();
+            let options = self.options_by(former);
             let other = self.introduced(changes, former, &Progress::default());
             let_through = other.report.findings;
-            let_through.retain(|finding| blocks(finding) && !known.contains(&finding.fingerprint));
+            let_through.retain(|it| options.blocks(it) && !known.contains(&it.fingerprint));
         }
         Outcome {
             report: found.report,
@@ -202,35 +204,56 @@ impl<'a> HookRun<'a> {
             let_through,
             gate,
             nothing: "no new commits, nothing scanned",
-            notes: rules.notes.clone(),
+            notes: deciding.notes.clone(),
         }
+    }
+
+    /// The command line's word for what blocks comes before the configuration's.
+    fn options_by(&self, deciding: &Deciding) -> Options {
+        let mut options = self.options;
+        if self.arguments.fail_on.is_none() {
+            let configured = deciding.policy.fail_on();
+            options.fail_on = configured.unwrap_or(Options::default().fail_on);
+        }
+        options
     }
 
     fn introduced(
         &self,
         changes: &Changes,
-        detector: &Detector,
+        deciding: &Deciding,
         progress: &Progress,
     ) -> Introduced {
-        let report = scan::run(changes, detector, progress);
-        let mut parted = introduced(report, changes, detector);
+        let report = scan::run(changes, &deciding.detector, progress);
+        let mut parted = introduced(report, changes, &deciding.detector);
+        let mut before = Report {
+            findings: std::mem::take(&mut parted.before),
+            ..Report::default()
+        };
         if self.arguments.block_known {
-            parted.report.findings.append(&mut parted.before);
+            parted.report.findings.append(&mut before.findings);
         }
+        for report in [&mut parted.report, &mut before] {
+            deciding.policy.settle(report, false);
+        }
+        parted.before = before.findings;
         parted
     }
 
     /// The message of a commit, in the file that git names.
-    fn message(&self, arguments: &[OsString]) -> Result<Outcome> {
+    fn message(&mut self, arguments: &[OsString]) -> Result<Outcome> {
         let source = message::Message::new(arguments)?;
-        let rules = Rules::committed(self.arguments, &push::open()?)?;
+        let deciding = Deciding::committed(self.arguments, &push::open()?)?;
+        self.options = self.options_by(&deciding);
+        let mut report = scan::run(&source, &deciding.detector, &self.progress);
+        deciding.policy.settle(&mut report, false);
         Ok(Outcome {
-            report: scan::run(&source, &rules.detector, &self.progress),
+            report,
             before: Vec::new(),
             let_through: Vec::new(),
             gate: Gate::Message,
             nothing: "an empty message",
-            notes: rules.notes,
+            notes: deciding.notes,
         })
     }
 
@@ -288,8 +311,9 @@ impl<'a> HookRun<'a> {
 fn scanned(coverage: Coverage, outcome: &Outcome) -> String {
     let blobs = summary::count(coverage.files, "blob");
     let line = format!(
-        "scanned {blobs}, {}",
-        summary::count(coverage.bytes, "byte")
+        "scanned {blobs}, {}{}",
+        summary::count(coverage.bytes, "byte"),
+        summary::suppressed(&outcome.report)
     );
     match coverage.files {
         0 => format!("{line}: {}", outcome.nothing),
