@@ -143,6 +143,19 @@ impl Git {
         self.run(command, stopped).map(drop)
     }
 
+    /// How many objects that refs lead to are not in `mirror`: left out for their size.
+    ///
+    /// # Errors
+    /// What git said; that it was stopped.
+    pub fn missing(&self, mirror: &Path, stopped: &dyn Fn() -> bool) -> Result<u64, GitError> {
+        let mut command = self.command("");
+        command.arg("--git-dir").arg(mirror);
+        command.args(["rev-list", "--objects", "--all", "--missing=print"]);
+        let output = self.run(command, stopped)?;
+        let lines = output.split(|&byte| byte == b'\n');
+        Ok(lines.filter(|line| line.starts_with(b"?")).count() as u64)
+    }
+
     fn command(&self, url: &str) -> Command {
         let mut command = Command::new("git");
         for (name, _) in std::env::vars_os() {

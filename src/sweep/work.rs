@@ -14,6 +14,7 @@ use super::metrics::{Event, Metrics, Outcome};
 use super::scanner::{self, Rules, families, refs_digest};
 use super::store::{Job, LastScan, ScanResult, Store, StoreError};
 use crate::finding::Finding;
+use crate::report::summary;
 use crate::scan::Progress;
 use crate::source::NotScanned;
 use crate::source::git::{HashKind, Reference, Refs};
@@ -195,7 +196,7 @@ impl Worker<'_> {
             Some(path) => {
                 let (repository, _) = scanner::open(path).map_err(JobError::Final)?;
                 let refs = Refs::read(&repository);
-                self.scan(job, path, &refs, progress)
+                self.scan(job, path, &refs, Vec::new(), progress)
             }
             None => self.remote(job, progress),
         }
@@ -247,7 +248,19 @@ impl Worker<'_> {
         let mut refs = Refs::read(&repository);
         refs.all
             .retain(|reference| reference.name.starts_with("refs/"));
-        self.scan(job, mirror.path(), &refs, progress)
+        let mut left_out = Vec::new();
+        if let Some(limit) = self.git.blob_limit {
+            let missing = self.git.missing(mirror.path(), &stopped);
+            match missing.map_err(|error| self.refused(error))? {
+                0 => {}
+                number => left_out.push(NotScanned {
+                    path: summary::count(number, "blob"),
+                    reason: format!("larger than {limit} bytes (--blob-limit)"),
+                    incomplete: false,
+                }),
+            }
+        }
+        self.scan(job, mirror.path(), &refs, left_out, progress)
     }
 
     /// What a complaint of git's means for the job.
@@ -290,6 +303,7 @@ impl Worker<'_> {
         job: &Job,
         path: &std::path::Path,
         refs: &Refs,
+        left_out: Vec<NotScanned>,
         progress: &Progress,
     ) -> Result<Outcome, JobError> {
         if let Some(outcome) = self.unchanged(job, &refs.all)? {
@@ -311,6 +325,7 @@ impl Worker<'_> {
             });
         }
         let mut not_scanned = std::mem::take(&mut scanned.report.not_scanned);
+        not_scanned.extend(left_out);
         not_scanned.extend(refs.problems.iter().map(|problem| NotScanned {
             path: problem.what.clone(),
             reason: problem.reason.clone(),
@@ -443,9 +458,43 @@ impl Drop for Keeper<'_> {
 /// A name for a worker: unique to each start, on each machine.
 #[must_use]
 pub fn unique_name(number: usize) -> String {
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let machine = machine.trim();
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let since = since.map_or(0, |time| time.as_millis());
-    format!("{machine}/{}/{since}/{number}", std::process::id())
+    format!("{}/{}/{since}/{number}", machine(), std::process::id())
+}
+
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+/// Gives up the leases of workers of this machine whose process is gone: who was killed and is
+/// started again need not wait for them. Where it is mistaken (two machines of one name), a
+/// repository is scanned twice and written once.
+///
+/// # Errors
+/// Where the store fails.
+pub fn abandon_dead(store: &Store) -> Result<(), StoreError> {
+    let machine = machine();
+    for worker in store.busy_workers()? {
+        let mut parts = worker.rsplitn(4, '/').skip(2);
+        let (id, name) = (parts.next(), parts.next());
+        let id = id.and_then(|id| id.parse().ok());
+        if name == Some(&machine) && !machine.is_empty() && id.is_some_and(is_gone) {
+            store.abandon(&worker)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_gone(process: i32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    let asked = Pid::from_raw(process).map(test_kill_process);
+    matches!(asked, Some(Err(rustix::io::Errno::SRCH)))
+}
+
+#[cfg(not(unix))]
+fn is_gone(_process: i32) -> bool {
+    false
 }

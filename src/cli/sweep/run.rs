@@ -21,7 +21,7 @@ use straykey::sweep::plan::{Filters, Planner};
 use straykey::sweep::scanner::Rules;
 use straykey::sweep::store::Store;
 use straykey::sweep::target::{ForgeKind, Target};
-use straykey::sweep::work::{Ask, Settings, Worker, unique_name};
+use straykey::sweep::work::{Ask, Settings, Worker, abandon_dead, unique_name};
 
 use super::access::{Forges, existing_store, organization_key, store};
 use super::args::{
@@ -291,6 +291,7 @@ impl Crew {
 
     /// Works until nothing is left.
     fn work(&self) -> Result<()> {
+        abandon_dead(&self.store)?;
         let ask: Option<&dyn Ask> = self.tools.verify.as_ref().map(|plan| plan as &dyn Ask);
         thread::scope(|scope| {
             let threads: Vec<_> = (0..self.tools.workers)

@@ -155,6 +155,32 @@ impl Store {
         })
     }
 
+    /// Names of the workers that hold jobs.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn busy_workers(&self) -> Result<Vec<String>> {
+        self.wait(async {
+            let text = "SELECT DISTINCT worker FROM job WHERE state = 'running'";
+            let rows = self.query(text).fetch_all(&self.pool).await?;
+            rows.iter().map(|row| Ok(row.try_get("worker")?)).collect()
+        })
+    }
+
+    /// Ends the leases of `worker`, which is known to be dead: its jobs can be taken at once.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn abandon(&self, worker: &str) -> Result<()> {
+        const ABANDON: &str =
+            "UPDATE job SET leased_until = 0 WHERE worker = $1 AND state = 'running'";
+        self.wait(async {
+            let query = self.query(ABANDON).bind(worker.to_owned());
+            query.execute(&self.pool).await?;
+            Ok(())
+        })
+    }
+
     /// How many jobs there are in each state.
     ///
     /// # Errors

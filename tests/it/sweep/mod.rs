@@ -1,10 +1,13 @@
 //! `straykey sweep`, as its users meet it, on both databases. What needs PostgreSQL is run by
 //! tests/sweep/run.
 
+mod forge;
+mod hard;
 mod local;
+mod server;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
@@ -82,6 +85,13 @@ impl Sweep {
         run(&mut self.work(arguments))
     }
 
+    /// A process that goes on while the test does other things.
+    pub(super) fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.work(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Running(command.spawn().unwrap())
+    }
+
     /// The report.
     pub(super) fn report(&self) -> Value {
         let ran = run(&mut self.command(&["report", "--json"]));
@@ -103,6 +113,39 @@ impl Sweep {
             .parse()
             .unwrap_or_else(|_| panic!("{query}: {text}"))
     }
+}
+
+/// A process that is killed with the value.
+pub(super) struct Running(pub(super) Child);
+
+impl Running {
+    pub(super) fn signal(&self, signal: &str) {
+        let id = self.0.id().to_string();
+        run_git(Command::new("kill").args([signal, &id]));
+    }
+
+    /// Waits for its end.
+    pub(super) fn code(mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until `ready`, for a minute at most.
+pub(super) fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
+    for _ in 0..1200 {
+        if ready() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("in vain: {what}");
 }
 
 /// Makes a repository in `folder` with `commits` commits, the one before the last with the pair
