@@ -108,7 +108,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 def entry(name, host, pushed_at="2026-01-01T00:00:00Z"):
-    return {"id": 1, "full_name": name, "clone_url": f"http://{host}/{name}.git", "private": False, "visibility": "public",
+    return {"id": 1, "full_name": name, "clone_url": f"http://{host}/{name}.git", "html_url": f"http://{host}/{name}", "private": False, "visibility": "public",
             "archived": False, "fork": False, "size": 1, "pushed_at": pushed_at}
 
 

@@ -8,7 +8,9 @@ use crate::sweep::target::{ForgeKind, Repository};
 #[derive(Deserialize)]
 struct GithubRepository {
     full_name: String,
-    clone_url: String,
+    /// GitHub's description of the answer promises `html_url` alone.
+    clone_url: Option<String>,
+    html_url: String,
     private: bool,
     visibility: Option<String>,
     #[serde(default)]
@@ -51,7 +53,9 @@ fn github(kind: ForgeKind, entry: GithubRepository) -> Repository {
     Repository {
         owner: owner(&entry.full_name),
         name: entry.full_name,
-        url: entry.clone_url,
+        url: entry
+            .clone_url
+            .unwrap_or_else(|| format!("{}.git", entry.html_url)),
         visibility,
         archived: entry.archived,
         fork: entry.fork,
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn entries() {
         let body = br#"[{"id": 1, "full_name": "acme/tools", "private": true, "fork": true,
-            "clone_url": "https://github.com/acme/tools.git", "size": 12, "archived": false,
+            "html_url": "https://github.com/acme/tools", "size": 12, "archived": false,
             "visibility": "internal", "pushed_at": "2026-01-26T19:06:43Z", "topics": []}]"#;
         let [repository] = page(ForgeKind::Github, body).unwrap().try_into().unwrap();
         assert_eq!(
@@ -97,6 +101,7 @@ mod tests {
             ("acme", "internal")
         );
         assert!(repository.fork && !repository.archived);
+        assert_eq!(repository.url, "https://github.com/acme/tools.git");
         assert_eq!(
             repository.pushed_at.as_deref(),
             Some("2026-01-26T19:06:43Z")

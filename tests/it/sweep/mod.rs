@@ -5,6 +5,7 @@ mod forge;
 mod hard;
 mod local;
 mod server;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -90,7 +90,7 @@ impl Server {
         entries.retain(|entry| entry["full_name"] != name);
         entries.push(json!({
             "id": 1, "full_name": name, "clone_url": format!("{}/{name}.git", self.url),
-            "private": false, "visibility": "public", "archived": false, "fork": false,
+            "html_url": format!("{}/{name}", self.url), "private": false, "visibility": "public", "archived": false, "fork": false,
             "size": 1, "pushed_at": pushed_at, "path_with_namespace": name,
             "http_url_to_repo": format!("{}/{name}.git", self.url),
         }));

@@ -25,7 +25,7 @@ mod moto;
 mod program;
 mod property;
 mod proxy;
-mod stand_in;
+pub(crate) mod stand_in;
 mod table;
 mod tls;
 mod tunnel;
