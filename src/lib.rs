@@ -5,6 +5,7 @@ pub mod baseline;
 pub mod date;
 pub mod detect;
 pub mod finding;
+pub mod history;
 pub mod introduced;
 pub mod location;
 pub mod provenance;

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::detect::Detector;
 use crate::finding::{Finding, Fingerprint};
-use crate::report::Report;
+use crate::report::{Extent, Report};
 use crate::source::{Blob, Coverage, NotScanned, Sink, Source};
 use crate::verify::plan::Scope;
 use crate::verify::run::{Control, Limits, verify_all};
@@ -22,9 +22,21 @@ pub struct Progress {
     stop: AtomicBool,
     verified: AtomicU64,
     to_verify: AtomicU64,
+    extent: Mutex<Extent>,
 }
 
 impl Progress {
+    /// What is scanned.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        *lock(&self.extent)
+    }
+
+    /// Says what is scanned.
+    pub fn set_extent(&self, extent: Extent) {
+        *lock(&self.extent) = extent;
+    }
+
     /// What has been read so far.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
@@ -65,20 +77,14 @@ pub fn run(source: &dyn Source, detector: &Detector, progress: &Progress) -> Rep
         not_scanned: Mutex::default(),
     };
     source.read(&collector);
-    let mut findings: Vec<Finding> = take(&collector.findings).into_values().collect();
-    for finding in &mut findings {
-        finding.occurrences.sort();
-        finding.occurrences.dedup();
-    }
-    findings.sort_by(|a, b| {
-        (&a.occurrences, &a.rule, a.fingerprint).cmp(&(&b.occurrences, &b.rule, b.fingerprint))
-    });
+    let findings = sorted(take(&collector.findings));
     let mut not_scanned = take(&collector.not_scanned);
     not_scanned.sort();
     Report {
         findings,
         not_scanned,
         coverage: progress.coverage(),
+        extent: progress.extent(),
         seconds: started.elapsed().as_secs_f64(),
         interrupted: progress.is_stopped(),
         verified_at: None,
@@ -155,9 +161,22 @@ impl Sink for Collector<'_> {
     }
 }
 
+/// The findings in the order of a report.
+pub(crate) fn sorted(findings: HashMap<Fingerprint, Finding>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = findings.into_values().collect();
+    for finding in &mut findings {
+        finding.occurrences.sort();
+        finding.occurrences.dedup();
+    }
+    findings.sort_by(|a, b| {
+        (&a.occurrences, &a.rule, a.fingerprint).cmp(&(&b.occurrences, &b.rule, b.fingerprint))
+    });
+    findings
+}
+
 /// Adds `finding` to the one of the same fingerprint. The worse severity wins: the same key may
 /// stand in a harmless place and in a harmful one.
-fn merge(findings: &mut HashMap<Fingerprint, Finding>, mut finding: Finding) {
+pub(crate) fn merge(findings: &mut HashMap<Fingerprint, Finding>, mut finding: Finding) {
     match findings.entry(finding.fingerprint) {
         std::collections::hash_map::Entry::Vacant(slot) => {
             slot.insert(finding);

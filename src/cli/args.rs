@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Scan files and directories (what happens without a command, too)
     #[command(after_help = EXITS, after_long_help = DETAILS)]
     Scan(Box<ScanArguments>),
+    /// Scan everything a repository has ever held, or what a range of commits brings
+    #[command(after_help = EXITS, after_long_help = DETAILS)]
+    History(Box<super::history::HistoryArguments>),
     /// Scan what is about to be committed
     #[command(visible_alias = "protect", after_help = EXITS, after_long_help = DETAILS)]
     Staged(Box<super::hook_args::StagedArguments>),

@@ -9,6 +9,7 @@ mod baseline;
 mod config;
 pub(crate) mod exit;
 mod explain;
+mod history;
 mod hook;
 mod hook_args;
 mod import;
@@ -52,6 +53,7 @@ pub(crate) fn main() -> Exit {
         Some(Command::Doctor) => install::doctor(),
         Some(Command::Scan(scan)) => scan::run(*scan),
         Some(Command::Report(report)) => report::run(&report),
+        Some(Command::History(history)) => history::run(*history),
         Some(Command::Rules(command)) => rules::run(&command),
         #[cfg(feature = "sweep")]
         Some(Command::Sweep(sweep)) => sweep::run(*sweep),

@@ -81,6 +81,6 @@ fn show(bar: &ProgressBar, progress: &Progress) {
 
 fn scanned(progress: &Progress) -> String {
     let coverage = progress.coverage();
-    let files = summary::count(coverage.files, "file");
+    let files = summary::count(coverage.files, progress.extent().thing());
     format!("scanned {files} ({})", summary::size(coverage.bytes))
 }

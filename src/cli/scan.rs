@@ -105,7 +105,7 @@ impl Source for Inputs {
 /// Writes every report that was asked for, then says what is to be said. One that cannot be
 /// written does not keep the others from being written.
 fn deliver(plan: &CommonPlan, report: &Report) -> Exit {
-    let scanned = report.coverage.files > 0;
+    let scanned = report.scanned();
     let mut exit = Exit::of(report.blocked(&plan.options), report.complete() && scanned);
     for target in &plan.targets {
         if let Err(error) = write(target, report, plan.options) {

@@ -13,7 +13,7 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::repository::Host;
 use super::view::{Entry, KnownWords, Place, View};
-use super::{clock, sanitise};
+use super::{Extent, clock, sanitise};
 use crate::finding::{ExcerptLine, Part, Segment};
 
 /// Version of the JSON form. It changes when a name goes or changes its meaning, not when a name
@@ -314,6 +314,8 @@ fn skipped(view: &View<'_>) -> Vec<SkippedObject> {
 #[derive(Serialize)]
 struct Summary {
     files: u64,
+    unit: &'static str,
+    commits: Option<u64>,
     bytes: u64,
     findings: usize,
     seconds: f64,
@@ -337,6 +339,11 @@ impl Summary {
         let suppressed = view.suppressed();
         Self {
             files: coverage.files,
+            unit: view.extent().thing(),
+            commits: match view.extent() {
+                Extent::Commits(commits) => Some(commits),
+                Extent::Files | Extent::Objects => None,
+            },
             bytes: coverage.bytes,
             findings: view.all_entries().len(),
             seconds: view.seconds(),

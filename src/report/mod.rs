@@ -57,6 +57,8 @@ pub struct Report {
     pub not_scanned: Vec<NotScanned>,
     /// What was read.
     pub coverage: Coverage,
+    /// What of it was asked for: what `coverage` counts.
+    pub extent: Extent,
     /// Wall time, in seconds.
     pub seconds: f64,
     /// Whether the scan was interrupted before its end.
@@ -72,7 +74,37 @@ pub struct Report {
     pub unused_entries: Vec<Known>,
 }
 
+/// What was to be scanned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// Files and streams.
+    #[default]
+    Files,
+    /// The objects of repositories: contents of files, commits, tags.
+    Objects,
+    /// What so many commits bring: contents of files, and messages.
+    Commits(u64),
+}
+
+impl Extent {
+    /// The word for one of the things that are counted.
+    #[must_use]
+    pub fn thing(self) -> &'static str {
+        match self {
+            Self::Files => "file",
+            Self::Objects => "object",
+            Self::Commits(_) => "change",
+        }
+    }
+}
+
 impl Report {
+    /// Whether something was read, or there was nothing to read: a range without commits.
+    #[must_use]
+    pub fn scanned(&self) -> bool {
+        self.coverage.files > 0 || self.extent == Extent::Commits(0)
+    }
+
     /// Whether everything that was asked for has been read.
     #[must_use]
     pub fn complete(&self) -> bool {

@@ -243,6 +243,7 @@ pub(super) fn report() -> Report {
             bytes: 19_083_264,
             git_ignored: 12,
         },
+        extent: super::Extent::Files,
         seconds: 0.25,
         interrupted: false,
         verified_at: None,

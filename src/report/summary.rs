@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::view::{self, View};
-use super::{Options, Report, sanitise};
+use super::{Extent, Options, Report, sanitise};
 use crate::finding::Severity;
 
 /// What could not be read is named up to this number without `--show-skipped`.
@@ -15,9 +15,13 @@ pub fn line(report: &Report, options: &Options) -> String {
     let coverage = report.coverage;
     let mut line = verdict(report, options);
     if coverage.files > 0 {
+        let commits = match report.extent {
+            Extent::Commits(commits) => format!(" in {}", count(commits, "commit")),
+            Extent::Files | Extent::Objects => String::new(),
+        };
         line.push_str(&format!(
-            " Scanned {} ({}) in {:.2} s",
-            count(coverage.files, "file"),
+            " Scanned {}{commits} ({}) in {:.2} s",
+            count(coverage.files, report.extent.thing()),
             size(coverage.bytes),
             report.seconds,
         ));
@@ -40,7 +44,13 @@ pub fn line(report: &Report, options: &Options) -> String {
 
 fn verdict(report: &Report, options: &Options) -> String {
     let mut verdict = match view::open(report).count() as u64 {
-        0 if report.coverage.files == 0 => "Nothing was scanned: no file was read.".to_owned(),
+        0 if report.extent == Extent::Commits(0) => "No commits in the range.".to_owned(),
+        0 if report.coverage.files == 0 => {
+            format!(
+                "Nothing was scanned: no {} was read.",
+                report.extent.thing()
+            )
+        }
         0 if !report.complete() => "No leaked keys in what was read.".to_owned(),
         0 => "No leaked keys.".to_owned(),
         number => format!(

@@ -10,7 +10,7 @@ use super::provenance::ProvenanceObject;
 use super::redact::{HIDDEN, Redactor};
 use super::repository::Repository;
 use super::verdict::{LiveWords, VerdictObject};
-use super::{Options, Report, mask};
+use super::{Extent, Options, Report, mask};
 use crate::finding::{ExcerptLine, Finding, KeyType, Occurrence, Part, Segment, Severity};
 use crate::location::Origin;
 use crate::source::{Coverage, NotScanned};
@@ -109,6 +109,11 @@ impl<'r> View<'r> {
     /// What was read.
     pub(super) fn coverage(&self) -> Coverage {
         self.report.coverage
+    }
+
+    /// What was to be scanned.
+    pub(super) fn extent(&self) -> Extent {
+        self.report.extent
     }
 
     /// Wall time, in seconds.

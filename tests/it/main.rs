@@ -10,6 +10,7 @@ mod git_kit;
 mod git_objects;
 mod history_kit;
 mod history_objects;
+mod history_places;
 mod hook_kit;
 mod hooks_config;
 mod hooks_forms;

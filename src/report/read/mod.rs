@@ -19,7 +19,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 use self::finding::{FindingObject, Words};
 use super::json::{KnownObject, RepositoryObject, SCHEMA};
 use super::repository::Repository;
-use super::{Options, Report, clock};
+use super::{Extent, Options, Report, clock};
 use crate::finding::{Finding, Severity};
 use crate::source::{Coverage, NotScanned};
 
@@ -141,6 +141,8 @@ struct SkippedObject {
 #[derive(Deserialize)]
 struct SummaryObject {
     files: u64,
+    unit: Option<String>,
+    commits: Option<u64>,
     bytes: u64,
     seconds: f64,
     #[serde(default)]
@@ -192,6 +194,11 @@ impl Document {
                 files: summary.files,
                 bytes: summary.bytes,
                 git_ignored: summary.git_ignored,
+            },
+            extent: match (summary.unit.as_deref(), summary.commits) {
+                (_, Some(commits)) => Extent::Commits(commits),
+                (Some("object"), None) => Extent::Objects,
+                _ => Extent::Files,
             },
             seconds: summary.seconds,
             interrupted: summary.interrupted,

@@ -75,6 +75,7 @@ impl ChangeError {
 pub struct Contents {
     repository: Repository,
     store: ObjectStore,
+    fetches: bool,
 }
 
 impl Contents {
@@ -85,7 +86,24 @@ impl Contents {
     /// Where the object directory cannot be listed.
     pub fn open(repository: Repository) -> Result<Self, ChangeError> {
         let store = ObjectStore::open(&repository).map_err(ChangeError::Store)?;
-        Ok(Self { repository, store })
+        Ok(Self {
+            repository,
+            store,
+            fetches: true,
+        })
+    }
+
+    /// The same, fetching nothing: what a partial clone left out is missing.
+    #[must_use]
+    pub fn without_fetching(mut self) -> Self {
+        self.fetches = false;
+        self
+    }
+
+    /// The objects themselves.
+    #[must_use]
+    pub fn store(&self) -> &ObjectStore {
+        &self.store
     }
 
     /// The repository.
@@ -127,7 +145,7 @@ impl Contents {
         let kind = "object";
         match self.store.find(&id, output) {
             Ok(Some(kind)) => Ok(kind),
-            Ok(None) if self.repository.is_partial() => self.fetched(id, output),
+            Ok(None) if self.fetches && self.repository.is_partial() => self.fetched(id, output),
             Ok(None) => Err(ChangeError::Missing { kind, id }),
             Err(error) => Err(ChangeError::Unreadable { kind, id, error }),
         }
@@ -234,6 +252,9 @@ impl Contents {
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C");
+        if !self.fetches {
+            command.env("GIT_NO_LAZY_FETCH", "1");
+        }
         command
     }
 }

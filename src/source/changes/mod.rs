@@ -1,4 +1,5 @@
-//! Changes as a [`Source`]: what is about to be committed ([`staged`]) or pushed ([`pushed`]).
+//! Changes as a [`Source`]: what is about to be committed ([`staged`]) or pushed ([`pushed`]), or what a
+//! range of commits brought ([`range`]).
 //!
 //! Whole new contents are handed over, not added lines: the two halves of a credential may be
 //! committed one after the other. What was at the same path before can be asked for
@@ -9,6 +10,7 @@ mod hand;
 mod large_files;
 mod parents;
 pub mod pushed;
+pub mod range;
 pub mod settings;
 pub mod staged;
 

@@ -54,18 +54,30 @@ pub fn pushed(
         tip(&contents, update.new, &mut tips, &mut found)?;
     }
     let commits = new_commits(&contents, &tips, updates, known)?;
+    of_commits(contents, &commits, found, false)
+}
+
+/// What `commits` bring, with what was `found` already. With `first_parent`, a merge is compared
+/// with its first parent only.
+pub(super) fn of_commits(
+    contents: Contents,
+    commits: &[ObjectId],
+    found: Found,
+    first_parent: bool,
+) -> Result<Changes, ChangeError> {
     let shallow: HashSet<ObjectId> = contents
         .repository()
         .shallow_commits()
         .into_iter()
         .collect();
+    let most_parents = if first_parent { 1 } else { usize::MAX };
     let chunks: Vec<Result<Found, ChangeError>> = commits
         .par_chunks(CHUNK)
         .map(|chunk| {
             let cache = TreeCache::new(&contents);
             let mut found = Found::default();
             for &commit in chunk {
-                found.commit(&cache, &contents, commit, &shallow)?;
+                found.commit(&cache, &contents, commit, &shallow, most_parents)?;
             }
             Ok(found)
         })
@@ -81,7 +93,7 @@ pub fn pushed(
 
 /// What was found, before it is part of [`Changes`].
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     entries: Vec<Entry>,
     texts: Vec<Text>,
     removed: Vec<(Box<str>, Difference)>,
@@ -94,6 +106,7 @@ impl Found {
         contents: &Contents,
         id: ObjectId,
         shallow: &HashSet<ObjectId>,
+        most_parents: usize,
     ) -> Result<(), ChangeError> {
         let mut content = Vec::new();
         contents.read(id, Kind::Commit, &mut content)?;
@@ -110,7 +123,7 @@ impl Found {
         let mut parents = Vec::new();
         // A shallow clone has the names of these parents, and not the commits.
         if !shallow.contains(&id) {
-            for &parent in &commit.parents {
+            for &parent in commit.parents.iter().take(most_parents) {
                 parents.push(contents.tree_of(parent)?);
             }
         }

@@ -1,0 +1,148 @@
+//! A repository's whole history: what it holds, and since when.
+//!
+//! [`scan`] reads every object, reachable or not, and the names of files; [`attribute`] tells of
+//! what was found where in history it is.
+
+mod attribution;
+mod cut;
+mod entries;
+mod graph;
+mod hits;
+mod holding;
+mod names;
+mod occurrences;
+mod order;
+mod places;
+mod sets;
+mod submodules;
+mod tips;
+mod token;
+
+use std::path::PathBuf;
+
+use crate::detect::Detector;
+use crate::finding::Finding;
+use crate::location::Origin;
+use crate::report::Report;
+use crate::scan::{self, Progress};
+use crate::source::git::{Kind, NotRead, ObjectStore, Repository, Selection};
+use crate::source::{NotScanned, Objects};
+
+pub use cut::missing;
+pub use hits::Subject;
+pub use submodules::Submodules;
+
+/// Scans the objects of `store` for `detector`: blobs, commits, tags, and the names in trees.
+/// `narrow` may leave some of them out. With `full_scan` nothing is left out because it was seen
+/// in another version; the findings are the same.
+pub fn scan(
+    store: &ObjectStore,
+    narrow: impl for<'s> Fn(Selection<'s>) -> Selection<'s>,
+    full_scan: bool,
+    detector: &Detector,
+    progress: &Progress,
+) -> Report {
+    let texts = narrow(Selection::of(&[Kind::Blob, Kind::Commit, Kind::Tag]));
+    let objects = Objects::new(store).selecting(texts).full_scan(full_scan);
+    let mut report = scan::run(&objects, detector, progress);
+    let trees = narrow(Selection::of(&[Kind::Tree]));
+    let found = names::scan(store, trees, detector, progress);
+    let mut findings = std::mem::take(&mut report.findings)
+        .into_iter()
+        .map(|finding| (finding.fingerprint, finding))
+        .collect();
+    for finding in found.findings.into_values() {
+        scan::merge(&mut findings, finding);
+    }
+    report.findings = scan::sorted(findings);
+    report.not_scanned.extend(found.not_scanned);
+    report.not_scanned.sort();
+    report.not_scanned.dedup();
+    report.interrupted = progress.is_stopped();
+    report
+}
+
+/// Tells of each finding of `report`, a scan of the objects of `repository`, where in history it
+/// is. Objects become the paths at which they stand. Nothing is read where nothing was found.
+/// `branches` are those of which it must be known whether they hold it, however many do.
+pub fn attribute(
+    report: &mut Report,
+    repository: &Repository,
+    store: &ObjectStore,
+    progress: &Progress,
+    branches: &[String],
+) {
+    attribute_with(report, repository, store, progress, branches, None);
+}
+
+/// Says in what an occurrence of a finding stands.
+pub type Subjects<'s> = &'s dyn Fn(&Finding, &Origin) -> Option<Subject>;
+
+/// As [`attribute`], for findings whose occurrences already are places in commits: these stay as
+/// they are. `subject` says in what object, or in what name, an occurrence stands.
+pub fn attribute_places(
+    report: &mut Report,
+    repository: &Repository,
+    store: &ObjectStore,
+    progress: &Progress,
+    subject: Subjects<'_>,
+) {
+    attribute_with(report, repository, store, progress, &[], Some(subject));
+}
+
+fn attribute_with(
+    report: &mut Report,
+    repository: &Repository,
+    store: &ObjectStore,
+    progress: &Progress,
+    branches: &[String],
+    subject: Option<Subjects<'_>>,
+) {
+    if report.findings.is_empty() || progress.is_stopped() {
+        return;
+    }
+    let mut not_read = Vec::new();
+    let stopped = || progress.is_stopped();
+    let of = |finding: &Finding, origin: &Origin| match subject {
+        Some(subject) => subject(finding, origin),
+        None => hits::subject(origin),
+    };
+    let mut attribution = attribution::Attribution::read(
+        &report.findings,
+        repository,
+        store,
+        of,
+        &mut not_read,
+        &stopped,
+    );
+    attribution.write(&mut report.findings, branches, subject.is_none());
+    if attribution.places.is_full() {
+        not_read.push(NotRead {
+            what: "paths".to_owned(),
+            reason: "too many lead to what was found: not all of them are listed".to_owned(),
+        });
+    }
+    report.not_scanned.extend(not_read.into_iter().map(told));
+    report.not_scanned.sort();
+    report.not_scanned.dedup();
+    report.interrupted |= progress.is_stopped();
+}
+
+fn told(what: NotRead) -> NotScanned {
+    NotScanned {
+        path: what.what,
+        reason: what.reason,
+        incomplete: true,
+    }
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
+}
