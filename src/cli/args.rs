@@ -148,7 +148,7 @@ pub(crate) struct CommonArguments {
     )]
     pub(crate) no_config: bool,
 
-    /// Least confidence of the built-in rules: low, medium, high [default: medium]
+    /// Least confidence of built-in rules: low, medium, high [default: medium]
     ///
     /// low: also rules whose only evidence is a nearby word, and values assigned to telling
     /// names; high: exact formats only.

@@ -14,6 +14,7 @@ mod occurrences;
 mod order;
 mod places;
 mod sets;
+mod state;
 mod submodules;
 mod tips;
 mod token;
@@ -25,28 +26,66 @@ use crate::finding::Finding;
 use crate::location::Origin;
 use crate::report::Report;
 use crate::scan::{self, Progress};
-use crate::source::git::{Kind, NotRead, ObjectStore, Repository, Selection};
+use crate::source::git::{Kind, NotRead, ObjectId, ObjectStore, Repository, Selection};
 use crate::source::{NotScanned, Objects};
 
 pub use cut::missing;
 pub use hits::Subject;
+pub use state::State;
 pub use submodules::Submodules;
 
-/// Scans the objects of `store` for `detector`: blobs, commits, tags, and the names in trees.
-/// `narrow` may leave some of them out. With `full_scan` nothing is left out because it was seen
-/// in another version; the findings are the same.
+/// Scans the objects of `store` for `detector`: blobs, commits, tags, and the names in trees. With
+/// `full_scan` nothing is left out because it was seen in another version; the findings are the
+/// same.
 pub fn scan(
     store: &ObjectStore,
-    narrow: impl for<'s> Fn(Selection<'s>) -> Selection<'s>,
     full_scan: bool,
     detector: &Detector,
     progress: &Progress,
 ) -> Report {
-    let texts = narrow(Selection::of(&[Kind::Blob, Kind::Commit, Kind::Tag]));
+    scan_what_is_new(store, None, full_scan, detector, progress).0
+}
+
+/// As [`scan`], without what `known` has read already with the rules of the digest `rules`. What
+/// was found then is found again. Gives the state that the next run may start from, unless
+/// something could not be read.
+pub fn scan_after(
+    store: &ObjectStore,
+    known: Option<&State>,
+    rules: &str,
+    full_scan: bool,
+    detector: &Detector,
+    progress: &Progress,
+) -> (Report, Option<State>) {
+    // Listed first: what arrives meanwhile may be missed, and must not count as read.
+    let mut next = State::now(store, rules);
+    let (report, trees) = scan_what_is_new(store, known, full_scan, detector, progress);
+    next.note(&report.findings, trees);
+    let complete = report.complete();
+    (report, complete.then_some(next))
+}
+
+/// The report, and the trees with names in which something was found.
+fn scan_what_is_new(
+    store: &ObjectStore,
+    known: Option<&State>,
+    full_scan: bool,
+    detector: &Detector,
+    progress: &Progress,
+) -> (Report, Vec<ObjectId>) {
+    let packs = known.map(State::packs).unwrap_or_default();
+    let knows = |id: &ObjectId| known.is_some_and(|known| known.knows(id));
+    let select = |kinds: &[Kind]| {
+        let selection = Selection::of(kinds);
+        match known {
+            Some(_) => selection.without(&knows).without_packs(&packs),
+            None => selection,
+        }
+    };
+    let texts = select(&[Kind::Blob, Kind::Commit, Kind::Tag]);
     let objects = Objects::new(store).selecting(texts).full_scan(full_scan);
     let mut report = scan::run(&objects, detector, progress);
-    let trees = narrow(Selection::of(&[Kind::Tree]));
-    let found = names::scan(store, trees, detector, progress);
+    let found = names::scan(store, select(&[Kind::Tree]), detector, progress);
     let mut findings = std::mem::take(&mut report.findings)
         .into_iter()
         .map(|finding| (finding.fingerprint, finding))
@@ -59,7 +98,7 @@ pub fn scan(
     report.not_scanned.sort();
     report.not_scanned.dedup();
     report.interrupted = progress.is_stopped();
-    report
+    (report, found.trees)
 }
 
 /// Tells of each finding of `report`, a scan of the objects of `repository`, where in history it

@@ -12,7 +12,8 @@ use crate::finding::{Finding, Fingerprint};
 use crate::location::Origin;
 use crate::scan::{Progress, merge};
 use crate::source::git::{
-    HashKind, Kind, LargeBlob, NotRead, ObjectError, ObjectRef, ObjectStore, Selection, Visit,
+    HashKind, Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore, Selection,
+    Visit,
 };
 use crate::source::{Blob, NotScanned, widened};
 
@@ -24,6 +25,8 @@ const LONGEST_NAME: usize = 4096;
 pub(super) struct Found {
     pub(super) findings: HashMap<Fingerprint, Finding>,
     pub(super) not_scanned: Vec<NotScanned>,
+    /// Trees that hold such a name.
+    pub(super) trees: Vec<ObjectId>,
     names: HashSet<Box<[u8]>>,
 }
 
@@ -67,7 +70,8 @@ impl Names<'_> {
         !self.detector.scan(&Blob::whole(&origin, &lines)).is_empty()
     }
 
-    fn look(&self, name: &[u8]) {
+    /// Scans a name of the tree `tree`; each name once.
+    fn look(&self, name: &[u8], tree: &ObjectId) {
         if !self.lock().names.insert(name.into()) {
             return;
         }
@@ -77,6 +81,9 @@ impl Names<'_> {
         };
         let findings = self.detector.scan(&Blob::whole(&origin, name));
         let mut found = self.lock();
+        if !findings.is_empty() {
+            found.trees.push(*tree);
+        }
         for finding in findings {
             merge(&mut found.findings, finding);
         }
@@ -93,7 +100,8 @@ impl Visit for Names<'_> {
         let changed = object.changed.unwrap_or(std::slice::from_ref(&whole));
         let mut near = widened(changed, LONGEST_NAME, LONGEST_NAME, bytes.len());
         if near.any(|range| self.suspects(&bytes[range])) {
-            entries::for_each(bytes, self.hash, |entry| self.look(entry.name));
+            let id = object.id();
+            entries::for_each(bytes, self.hash, |entry| self.look(entry.name, &id));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod aws;
 pub(crate) mod crc32;
+mod digest;
 pub mod examples;
 mod file;
 mod gitleaks;

@@ -514,6 +514,7 @@ fn help_looks_as_it_did_and_is_short() {
     for command in [
         &[][..],
         &["scan"],
+        &["history"],
         &["rules"],
         &["rules", "list"],
         &["rules", "show"],

@@ -8,6 +8,7 @@ mod files_bad;
 mod files_git;
 mod git_kit;
 mod git_objects;
+mod history_incremental;
 mod history_kit;
 mod history_objects;
 mod history_places;

@@ -11,6 +11,7 @@ use straykey::scan::Progress;
 use straykey::source::git::{ObjectStore, Refs, Repository};
 
 use super::HistoryArguments;
+use super::states::States;
 
 /// Scans all objects of `repository` and of its submodules.
 ///
@@ -18,6 +19,7 @@ use super::HistoryArguments;
 /// If the objects of one of them cannot be listed.
 pub(super) fn scan(
     arguments: &HistoryArguments,
+    states: &States,
     repository: &Repository,
     detector: &Detector,
     progress: &Progress,
@@ -28,15 +30,22 @@ pub(super) fn scan(
     if let Some(name) = arguments.branch.iter().find(is_missing) {
         bail!("there is no branch `{name}`");
     }
-    let mut report = one(arguments, repository, detector, progress)?;
+    let mut report = one(arguments, states, None, repository, detector, progress)?;
     if arguments.no_submodules {
         return Ok(report);
     }
     let submodules = Submodules::of(repository);
     report.not_scanned.extend(submodules.not_scanned);
     for (name, repository) in submodules.found {
-        let of_submodule = one(arguments, &repository, detector, progress)
-            .with_context(|| format!("in the submodule {name}"))?;
+        let of_submodule = one(
+            arguments,
+            states,
+            Some(&name),
+            &repository,
+            detector,
+            progress,
+        )
+        .with_context(|| format!("in the submodule {name}"))?;
         add(&mut report, of_submodule, &name);
     }
     report.coverage = progress.coverage();
@@ -45,12 +54,29 @@ pub(super) fn scan(
 
 fn one(
     arguments: &HistoryArguments,
+    states: &States,
+    submodule: Option<&str>,
     repository: &Repository,
     detector: &Detector,
     progress: &Progress,
 ) -> Result<Report> {
     let store = ObjectStore::open(repository).context("cannot read the repository")?;
-    let mut report = history::scan(&store, |it| it, arguments.full_scan, detector, progress);
+    let mut report = match states.path(submodule, repository) {
+        None => history::scan(&store, arguments.full_scan, detector, progress),
+        Some(path) => {
+            let known = states.read(&path);
+            let (report, next) = history::scan_after(
+                &store,
+                known.as_ref(),
+                states.rules(),
+                arguments.full_scan,
+                detector,
+                progress,
+            );
+            states.write(&path, known, next);
+            report
+        }
+    };
     history::attribute(&mut report, repository, &store, progress, &arguments.branch);
     report
         .findings

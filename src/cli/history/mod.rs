@@ -11,6 +11,7 @@ use straykey::scan::Progress;
 use straykey::source::git::Repository;
 
 pub(crate) use args::HistoryArguments;
+use states::States;
 
 use super::exit::Exit;
 use super::interrupt::stop_on_interrupt;
@@ -22,6 +23,7 @@ use super::{repository, say, scan};
 mod args;
 mod everything;
 mod range;
+mod states;
 
 pub(crate) fn run(mut arguments: HistoryArguments) -> Result<Exit> {
     let common = std::mem::take(&mut arguments.common);
@@ -33,11 +35,12 @@ pub(crate) fn run(mut arguments: HistoryArguments) -> Result<Exit> {
     let directories: Vec<PathBuf> = work_tree.into_iter().collect();
     let policy = Policy::of(&mut plan, &directories)?;
     let detector = Detector::new(&policy.rules);
+    let states = States::new(&arguments, policy.rules.digest());
     let progress = Arc::new(Progress::default());
     stop_on_interrupt(&progress);
     let mut report = {
         let _display = Display::start(&progress, plan.quiet);
-        scanned(&arguments, &repository, &detector, &progress)?
+        scanned(&arguments, &states, &repository, &detector, &progress)?
     };
     for entry in history::missing(&repository, arguments.strict) {
         if !entry.incomplete && !plan.quiet {
@@ -53,13 +56,14 @@ pub(crate) fn run(mut arguments: HistoryArguments) -> Result<Exit> {
 
 fn scanned(
     arguments: &HistoryArguments,
+    states: &States,
     repository: &Repository,
     detector: &Detector,
     progress: &Progress,
 ) -> Result<Report> {
     match range::of(arguments) {
         Some(range) => range::scan(&range, repository, detector, progress),
-        None => everything::scan(arguments, repository, detector, progress),
+        None => everything::scan(arguments, states, repository, detector, progress),
     }
 }
 

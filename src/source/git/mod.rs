@@ -11,6 +11,7 @@ mod config;
 mod delta;
 mod error;
 mod inflate;
+mod listing;
 mod loose;
 mod mapped;
 mod multi_index;
