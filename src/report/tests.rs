@@ -481,3 +481,42 @@ fn no_format_shows_a_secret_wherever_it_stands() {
         }
     }
 }
+
+#[test]
+fn a_key_that_is_set_aside_does_not_block_unless_it_is_live() {
+    let mut report = samples::everything();
+    let options = Options::default();
+    let set_aside: Vec<bool> = report
+        .findings
+        .iter()
+        .map(|it| it.standing.suppresses())
+        .collect();
+    assert_eq!(set_aside.iter().filter(|&&it| it).count(), 5);
+    for finding in &report.findings {
+        let live = finding.verdict.live().is_some();
+        let set_aside = finding.standing.suppresses() && !live;
+        assert_eq!(
+            options.blocks(finding),
+            !set_aside && finding.severity >= options.fail_on
+        );
+        assert!(!live || options.blocks(finding));
+    }
+    // A person reads that it was set aside, and that it is live.
+    let line = written(&report, Format::Line, &options);
+    assert!(
+        line.contains("(allowed by straykey:allow, but live)"),
+        "{line}"
+    );
+    assert!(line.contains("(in the baseline, but live)"), "{line}");
+    let summary = summary::line(&report, &options);
+    assert!(
+        summary.contains(" · 1 baselined · 1 in excluded paths"),
+        "{summary}"
+    );
+    report.findings.retain(crate::finding::Finding::suppressed);
+    assert_eq!(
+        (report.blocked(&options), report.findings.len()),
+        (false, 2)
+    );
+    assert_eq!(written(&report, Format::Line, &options), "");
+}
