@@ -47,7 +47,7 @@ impl State {
     /// What `store` holds now.
     #[must_use]
     pub(super) fn now(store: &ObjectStore, rules: &str) -> Self {
-        let (packs, mut ids) = store.listing(|id| short(id));
+        let (packs, mut ids) = store.listing(short);
         ids.sort_unstable();
         ids.dedup();
         Self {

@@ -513,7 +513,7 @@ fn a_key_that_is_set_aside_does_not_block_unless_it_is_live() {
         summary.contains(" · 1 baselined · 1 in excluded paths"),
         "{summary}"
     );
-    report.findings.retain(crate::finding::Finding::suppressed);
+    report.findings.retain(Finding::suppressed);
     assert_eq!(
         (report.blocked(&options), report.findings.len()),
         (false, 2)
