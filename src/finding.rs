@@ -317,3 +317,43 @@ impl Finding {
         self.standing.suppresses() && self.verdict.live().is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What three files may say of one key.
+    fn readings() -> [Credential; 3] {
+        let with = |token: Option<&str>, others: &[&str], hint: Option<Partition>| Credential {
+            session_token: token.map(|token| Secret::new(token.as_bytes())),
+            alternatives: others.iter().map(|it| Secret::new(it.as_bytes())).collect(),
+            partition_hints: hint.into_iter().collect(),
+            other_store: hint.is_some(),
+            ..Credential::default()
+        };
+        [
+            with(Some("whole token"), &["b"], None),
+            with(Some("whole"), &["a", "c"], Some(Partition::AwsCn)),
+            with(None, &["a", "b"], Some(Partition::AwsUsGov)),
+        ]
+    }
+
+    #[test]
+    fn readings_join_the_same_in_every_order() {
+        let joined = |order: [usize; 3]| {
+            let readings = readings();
+            let [first, second, third] = order.map(|index| readings[index].clone());
+            let mut credential = first;
+            credential.join(second);
+            credential.join(third);
+            credential
+        };
+        let expected = joined([0, 1, 2]);
+        assert_eq!(expected.session_token, Some(Secret::new(b"whole token")));
+        assert_eq!(expected.alternatives.len(), 2);
+        assert!(expected.other_store && expected.partition_hints.len() == 2);
+        for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            assert_eq!(joined(order), expected, "{order:?}");
+        }
+    }
+}

@@ -120,6 +120,24 @@ fn a_hundred_files_with_one_key_are_one_call() {
 }
 
 #[test]
+fn a_dead_id_with_twenty_secrets_is_one_call() {
+    let server = StandIn::start();
+    let mut random = Random::new(49);
+    let dead = Fake::long_term(&mut random);
+    let fakes: Vec<Fake> = (0..20)
+        .map(|_| Fake {
+            secret: random.secret(),
+            ..dead.clone()
+        })
+        .collect();
+    let outcome = verified(&tree_of(&fakes), &server.url(), &["-o", "json"]);
+    let found = findings(&outcome);
+    assert_eq!(found.len(), 20);
+    assert!(found.iter().all(|it| it["verdict"]["state"] == "inactive"));
+    assert_eq!(server.log().len(), 1);
+}
+
+#[test]
 fn nobody_is_asked_without_the_flag_or_in_a_dry_run() {
     let server = StandIn::start();
     let mut random = Random::new(43);

@@ -238,6 +238,25 @@ fn without_network_it_ends_soon_and_nothing_changes() {
     assert!(findings.iter().all(|it| it.severity == Severity::Critical));
 }
 
+/// An endpoint that swallows everything costs a handful of calls, however many keys there are.
+#[test]
+fn a_black_hole_is_given_up() {
+    let server = StandIn::start();
+    let mut random = Random::new(92);
+    let fakes: Vec<Fake> = (0..100).map(|_| Fake::long_term(&mut random)).collect();
+    for fake in &fakes {
+        server.add(&fake.id, fake.key(State::Hang));
+    }
+    let findings: Vec<Finding> = fakes.iter().map(Fake::finding).collect();
+    let client = super::client_with(&server.url(), Duration::from_millis(700));
+    let limits = Limits::default();
+    let (scope, control) = (Scope::default(), QUIET);
+    let (verdicts, time) = timed(|| verify_all(&findings, &scope, &limits, &client, control));
+    assert!(verdicts.values().all(|it| it.state() == "unknown"));
+    assert!(server.log().len() <= 8, "{} calls", server.log().len());
+    assert!(time < Duration::from_secs(10), "{time:?}");
+}
+
 #[test]
 fn an_interrupt_keeps_what_is_known() {
     let server = StandIn::start();
