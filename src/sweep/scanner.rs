@@ -12,6 +12,7 @@ use super::store::{Seen, VerdictRow};
 use crate::detect::Detector;
 use crate::finding::{Confidence, Finding, KeyType, Occurrence, Severity};
 use crate::location::{Origin, Position};
+use crate::provenance::Provenance;
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::scan::{self, Progress};
@@ -55,7 +56,7 @@ pub struct SweptSecret {
 /// One place of a credential.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Blob, commit or tag, in hexadecimal.
+    /// Commit in which it stands there, or blob or tag that nothing leads to, in hexadecimal.
     pub object: String,
     /// Path in the tree, or what it is called.
     pub path: String,
@@ -63,7 +64,7 @@ pub struct Place {
     pub line: u64,
     /// Column, from 1.
     pub column: u64,
-    /// First commit that brought it.
+    /// Commit that brought the credential into the repository.
     pub commit: Option<String>,
     /// Who wrote that commit.
     pub author: Option<String>,
@@ -257,7 +258,7 @@ pub fn swept(findings: &[Finding], key: &OrganizationKey) -> Vec<SweptSecret> {
             canary: finding.credential.canary,
             has_secret: finding.credential.secret.is_some(),
             has_token: finding.credential.session_token.is_some(),
-            places: places(&finding.occurrences),
+            places: places(finding),
             verdict: None,
         })
         .collect();
@@ -265,31 +266,37 @@ pub fn swept(findings: &[Finding], key: &OrganizationKey) -> Vec<SweptSecret> {
     secrets
 }
 
-fn places(occurrences: &[Occurrence]) -> Vec<Place> {
-    let mut places: Vec<Place> = occurrences.iter().map(place).collect();
+fn places(finding: &Finding) -> Vec<Place> {
+    let provenance = finding.provenance.as_deref();
+    let mut places: Vec<Place> = finding
+        .occurrences
+        .iter()
+        .map(|occurrence| place(occurrence, provenance))
+        .collect();
     places.sort();
     places.dedup();
     places
 }
 
-fn place(occurrence: &Occurrence) -> Place {
-    let start = occurrence
-        .parts
-        .first()
-        .map_or(Position::START, |part| part.span.start);
+/// A place, with the commit that brought the credential into this repository and its author:
+/// whom to ask.
+fn place(occurrence: &Occurrence, provenance: Option<&Provenance>) -> Place {
+    let start = occurrence.parts.first();
+    let start = start.map_or(Position::START, |part| part.span.start);
     let object = match &occurrence.origin {
         Origin::Object { id, .. } => id.to_string(),
         other => other.commit().unwrap_or_default().to_owned(),
     };
+    let first = provenance.and_then(|provenance| provenance.first.as_ref());
     Place {
         object,
         path: occurrence.origin.path().into_owned(),
         line: start.line,
         column: start.column,
-        commit: occurrence.origin.commit().map(str::to_owned),
-        author: None,
-        committed: None,
-        reachability: "unknown",
+        commit: first.map(|commit| commit.id.clone()),
+        author: first.map(|commit| commit.author.clone()),
+        committed: first.map(|commit| commit.seconds),
+        reachability: provenance.map_or("unknown", |it| it.reachability.as_str()),
     }
 }
 

@@ -14,6 +14,7 @@ use super::metrics::{Event, Metrics, Outcome};
 use super::scanner::{self, Rules, families, refs_digest};
 use super::store::{Job, LastScan, ScanResult, Store, StoreError};
 use crate::finding::Finding;
+use crate::history;
 use crate::report::summary;
 use crate::scan::Progress;
 use crate::source::NotScanned;
@@ -318,11 +319,11 @@ impl Worker<'_> {
         drop(runs);
         let mut scanned = scanner::scan(&store, &known, &self.rules.detector, progress);
         if progress.is_stopped() || self.is_stopped() {
-            let limit = self.settings.time_limit.as_secs();
-            return Err(JobError::Passing {
-                reason: format!("took longer than {limit} s"),
-                limited: false,
-            });
+            return Err(self.out_of_time());
+        }
+        history::attribute(&mut scanned.report, &repository, &store, progress, &[]);
+        if progress.is_stopped() || self.is_stopped() {
+            return Err(self.out_of_time());
         }
         let mut not_scanned = std::mem::take(&mut scanned.report.not_scanned);
         not_scanned.extend(left_out);
@@ -361,6 +362,14 @@ impl Worker<'_> {
             bytes: result.bytes,
             secrets: result.secrets.len() as u64,
         })
+    }
+
+    fn out_of_time(&self) -> JobError {
+        let limit = self.settings.time_limit.as_secs();
+        JobError::Passing {
+            reason: format!("took longer than {limit} s"),
+            limited: false,
+        }
     }
 
     /// Asks about findings that nobody has asked about, and returns identities and verdicts.

@@ -128,16 +128,17 @@ CREATE TABLE secret (
 CREATE TABLE occurrence (
     secret_id BIGINT NOT NULL REFERENCES secret (id),
     repository_id BIGINT NOT NULL REFERENCES repository (id),
-    -- Blob, commit or tag in which it stands.
+    -- Commit in which it stands there; blob or tag where nothing leads to it.
     object TEXT NOT NULL,
     path TEXT NOT NULL,
     line BIGINT NOT NULL,
     col BIGINT NOT NULL,
-    -- First commit that brought it, who wrote that one, and when; null where nothing reaches it.
+    -- Commit that brought the credential into the repository, its author, and when; null where
+    -- no commit holds it.
     commit_id TEXT,
     author TEXT,
     committed BIGINT,
-    -- Whether a ref, only a reflog or stash, or nothing reaches it.
+    -- reachable (by a ref), index, stash, reflog or dangling.
     reachability TEXT NOT NULL,
     first_scan BIGINT NOT NULL REFERENCES scan (id),
     last_scan BIGINT NOT NULL REFERENCES scan (id),

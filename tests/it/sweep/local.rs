@@ -46,7 +46,9 @@ fn a_folder_of_clones(sweep: &Sweep) {
     let read = "SELECT MIN(objects) FROM scan JOIN repository ON repository.id = repository_id
         WHERE name IN ('acme/two', 'someone/two')";
     assert_eq!(sweep.number(read), 1);
-    let places = "SELECT COUNT(*) FROM exposure WHERE repository LIKE '%/two'";
+    let places = "SELECT COUNT(*) FROM exposure WHERE repository LIKE '%/two'
+        AND path = 'deploy.sh' AND line = 1 AND reachability = 'reachable'
+        AND author = 'Ada <ada@example.com>' AND commit_id IS NOT NULL";
     assert_eq!(sweep.number(places), 2);
 
     let second = sweep.sweep(&[&folder]);
@@ -81,7 +83,8 @@ fn a_folder_of_clones(sweep: &Sweep) {
 
 fn an_incomplete_repository_is_no_clean_one(sweep: &Sweep) {
     let folder = sweep.tree.path("clones");
-    make_repository(&folder.join("whole"), 2, None);
+    // Of other content: what one of two relations has read, the other need not read.
+    make_repository(&folder.join("whole"), 3, None);
     make_repository(&folder.join("broken"), 2, None);
     let objects = folder.join("broken/.git/objects");
     let blob = run_git(git_in(&folder.join("broken")).args(["rev-parse", "HEAD:file0.txt"]));
