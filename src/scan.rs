@@ -1,6 +1,7 @@
 //! One scan: source, detector, report. The one place that sees them all.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -132,9 +133,8 @@ struct Collector<'d> {
     not_scanned: Mutex<Vec<NotScanned>>,
 }
 
-impl Sink for Collector<'_> {
-    fn blob(&self, blob: &Blob<'_>) {
-        let found = self.detector.scan(blob);
+impl Collector<'_> {
+    fn keep(&self, found: Vec<Finding>) {
         if found.is_empty() {
             return;
         }
@@ -142,6 +142,18 @@ impl Sink for Collector<'_> {
         for finding in found {
             merge(&mut findings, finding);
         }
+    }
+}
+
+impl Sink for Collector<'_> {
+    fn blob(&self, blob: &Blob<'_>) {
+        self.keep(self.detector.scan(blob));
+    }
+
+    fn object(&self, blob: &Blob<'_>, changed: Option<&[Range<usize>]>) -> bool {
+        let (found, noticed) = self.detector.scan_version(blob, changed);
+        self.keep(found);
+        noticed
     }
 
     fn not_scanned(&self, entry: NotScanned) {
@@ -175,7 +187,8 @@ pub(crate) fn sorted(findings: HashMap<Fingerprint, Finding>) -> Vec<Finding> {
 }
 
 /// Adds `finding` to the one of the same fingerprint. The worse severity wins: the same key may
-/// stand in a harmless place and in a harmful one.
+/// stand in a harmless place and in a harmful one. What else differs is taken from the one with
+/// the first place, so that it does not depend on which thread was first.
 pub(crate) fn merge(findings: &mut HashMap<Fingerprint, Finding>, mut finding: Finding) {
     match findings.entry(finding.fingerprint) {
         std::collections::hash_map::Entry::Vacant(slot) => {
@@ -183,6 +196,9 @@ pub(crate) fn merge(findings: &mut HashMap<Fingerprint, Finding>, mut finding: F
         }
         std::collections::hash_map::Entry::Occupied(mut slot) => {
             let known = slot.get_mut();
+            if finding.occurrences.first() < known.occurrences.first() {
+                std::mem::swap(known, &mut finding);
+            }
             known.severity = known.severity.max(finding.severity);
             known.confidence = known.confidence.max(finding.confidence);
             known.occurrences.append(&mut finding.occurrences);

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -94,14 +94,14 @@ fn from_file(file: &PathBuf) -> Result<Report> {
 }
 
 /// What is found in the files now.
-fn from_scan(top: &Path) -> Result<Report> {
+fn from_scan(top: &PathBuf) -> Result<Report> {
     let rules: RuleSet = config::of_top(&[], top)?;
-    let tops = [top.to_path_buf()];
+    let tops = [top.clone()];
     let policy = Policy::new(rules, &tops, &CountArguments::default())?;
     let progress = Arc::new(Progress::default());
     let _display = Display::start(&progress, false);
     let detector = Detector::new(&policy.rules);
-    let mut report = scan::run(&Files::new(vec![top.to_path_buf()]), &detector, &progress);
+    let mut report = scan::run(&Files::new(vec![top.clone()]), &detector, &progress);
     policy.settle(&mut report, false);
     Ok(report)
 }

@@ -230,8 +230,10 @@ mod tests {
             .iter()
             .map(|it| it.allow.as_ref())
             .collect();
-        all?.first()
-            .map(|it| (it.marker, it.reason.clone().unwrap_or_default()))
+        let first = all?
+            .first()
+            .map(|it| (it.marker, it.reason.clone().unwrap_or_default()));
+        first
     }
 
     fn ours(reason: &str) -> Option<(Marker, String)> {

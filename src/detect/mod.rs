@@ -11,6 +11,8 @@ mod view;
 
 pub use check::{Failure, check};
 
+use std::ops::Range;
+
 use crate::finding::Finding;
 use crate::location::Span;
 use crate::rules::RuleSet;
@@ -53,6 +55,25 @@ impl Detector {
             self.inline.mark(blob, &mut findings);
         }
         findings
+    }
+
+    /// As [`Detector::scan`] of a whole blob; and whether anything in it was worth a close look.
+    ///
+    /// Where `changed` is given, the blob is a version of one in which nothing was, and these are
+    /// the sorted ranges of bytes that are new, empty ones where other bytes were taken out: only
+    /// there anything can be.
+    #[must_use]
+    pub fn scan_version(
+        &self,
+        blob: &Blob<'_>,
+        changed: Option<&[Range<usize>]>,
+    ) -> (Vec<Finding>, bool) {
+        let noticed =
+            self.aws.notices(blob.bytes, changed) || self.generic.notices(blob.bytes, changed);
+        match noticed {
+            true => (self.scan(blob), true),
+            false => (Vec::new(), false),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::file::{self, FileRule, RuleFile};
 use super::gitleaks::WITHOUT_COUNTERPART;
-use super::pattern::{Allowlist, Pattern, Search};
+use super::pattern::{Allowlist, Pattern};
 use super::value::Text;
 use super::{DetectorKind, Rule, RuleError, RuleHandle, RuleSet};
 use crate::finding::{Confidence, Severity};
@@ -267,7 +267,7 @@ impl RuleSet {
             (true, false, _) | (true, true, None) => {
                 self.turn_off(&found);
                 self.rules
-                    .push(RuleHandle::own(new_rule(text, rule, None)?));
+                    .push(RuleHandle::own(new_rule(text, rule, false)?));
             }
             (true, true, Some(pattern)) => {
                 let merged = merge(text, self.rules[found[0]].rule(), &pattern, &rule)?;
@@ -307,13 +307,8 @@ impl RuleSet {
     }
 }
 
-/// A rule of its own. One of the library says where its keywords are worth looking for.
-pub(super) fn new_rule(
-    text: Text<'_>,
-    rule: FileRule,
-    library: Option<Search>,
-) -> Result<Rule, RuleError> {
-    let builtin = library.is_some();
+/// A rule of its own.
+pub(super) fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleError> {
     check_groups(text, &rule)?;
     let severity = rule.severity.unwrap_or(Severity::High);
     let description = rule.description.unwrap_or_else(|| rule.id.to_string());
@@ -345,7 +340,6 @@ pub(super) fn new_rule(
             structure: rule.structure,
             refuse_placeholders: rule.placeholders.unwrap_or(builtin),
             builtin,
-            search: library.unwrap_or_default(),
         })),
     })
 }
@@ -369,7 +363,6 @@ fn merge(
         check_group(text, rule, regex.groups)?;
         changed.regex = Some(regex.text.clone());
         changed.builtin = false;
-        changed.search = Search::Everywhere;
         changed.refuse_placeholders = false;
         changed.structure = None;
         changed.checksum = None;
@@ -388,9 +381,6 @@ fn merge(
     changed.structure = rule.structure.or(changed.structure);
     changed.refuse_placeholders = rule.placeholders.unwrap_or(changed.refuse_placeholders);
     changed.skip_report |= rule.skip_report;
-    if !rule.keywords.is_empty() {
-        changed.search = Search::Everywhere;
-    }
     changed.keywords.extend(rule.keywords.iter().cloned());
     changed.tags.extend(rule.tags.iter().cloned());
     changed.allowlists.extend(rule.allowlists.iter().cloned());

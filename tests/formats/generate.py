@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a report of N findings as straykey's JSON, for tests and measurements: generate.py N [SEED] [--no-history].
+"""Writes a report of N findings as straykey's JSON, for tests and measurements: generate.py N [SEED].
 
 Everything in it is made up from the seed; no ID in it was ever issued.
 """
@@ -89,7 +89,7 @@ def finding(dice, index):
     rule, title, severity, confidence = dice.choices(RULES, [6, 2, 1, 1])[0]
     key = "AKIA" + "".join(dice.choices(BASE32, k=16)) if "access-key-" in rule and "secret" not in rule else None
     account = f"{dice.randrange(10**11, 10**12)}" if key else None
-    history = dice.random() < 0.7 and "--no-history" not in sys.argv
+    history = dice.random() < 0.7
     places = []
     for _ in range(1 if dice.random() < 0.85 else dice.randrange(2, 6)):
         path = f"{dice.choice(FOLDERS)}/{dice.randrange(300)}/{dice.choice(FILES)}"

@@ -8,7 +8,7 @@ use super::candidate;
 use super::encoded::{decoded_view, wide_view};
 use super::excerpt::{Place, excerpt};
 use super::gather::{Gathered, gather};
-use super::hits::{Hit, hits};
+use super::hits::{Hit, any_hit, hits};
 use super::surroundings::{Surroundings, surroundings};
 use crate::detect::prefilter::Prefilter;
 use crate::detect::view::View;
@@ -63,6 +63,13 @@ impl AwsDetector {
                 .is_some_and(|at| blob.core.contains(&at))
         });
         self.findings(blob, gathered)
+    }
+
+    /// Whether anything in `bytes` is worth a close look; near `changed`, if that is given.
+    pub(crate) fn notices(&self, bytes: &[u8], changed: Option<&[Range<usize>]>) -> bool {
+        let rules = [&self.rules.pair, &self.rules.key_id, &self.rules.secret];
+        rules.iter().any(|rule| rule.is_enabled())
+            && any_hit(&self.prefilter, bytes, changed, &self.rules.words)
     }
 
     /// Gathers the credentials round the hits.

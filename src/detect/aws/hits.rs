@@ -8,10 +8,15 @@ use super::shape::{contains_word, is_random_key_id};
 use crate::detect::prefilter::{Hint, Prefilter};
 use crate::detect::view::View;
 use crate::rules::AwsWords;
+use crate::source::widened;
 
 /// How far after its name a secret is looked for, in bytes: a name, an operator, forty
 /// characters of which some may be escaped.
 const NAME_TO_VALUE: usize = 320;
+/// How far before its `ecret` a secret's name is read, in bytes.
+const BEFORE_NAME: usize = 100;
+/// No literal of the prefilter is longer, in bytes.
+const LITERAL: usize = 8;
 
 /// What a place must be read as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +54,24 @@ pub(crate) fn hits(
     hits
 }
 
+/// Whether there is any such place in `bytes` that a change of `changed` can have brought about;
+/// anywhere, where that is not given.
+pub(crate) fn any_hit(
+    prefilter: &Prefilter,
+    bytes: &[u8],
+    changed: Option<&[Range<usize>]>,
+    words: &AwsWords,
+) -> bool {
+    let there = |range| !hits(prefilter, bytes, range, words).is_empty();
+    match changed {
+        None => there(0..bytes.len()),
+        // What is looked at ends so far after the literal, and begins so far before it.
+        Some(changed) => {
+            widened(changed, NAME_TO_VALUE, BEFORE_NAME + LITERAL, bytes.len()).any(there)
+        }
+    }
+}
+
 /// Whether an access key ID begins `text`, whole or as the first piece of a split literal.
 fn may_be_key_id(text: &[u8], words: &AwsWords) -> bool {
     let body = text[4..]
@@ -69,7 +92,7 @@ fn secret_follows(bytes: &[u8], at: usize, words: &AwsWords) -> bool {
     if !may_hold_secret(near) {
         return false;
     }
-    let from = at.saturating_sub(100);
+    let from = at.saturating_sub(BEFORE_NAME);
     let view = View::new(&bytes[from..bytes.len().min(at + NAME_TO_VALUE)], from);
     let found = candidate::collect(&view, words, false);
     found

@@ -32,6 +32,8 @@ pub(super) struct Compiled {
 pub(super) struct Matcher {
     pub(super) regex: Regex,
     pub(super) plan: Plan,
+    /// How it begins, for versions of a text.
+    pub(super) beginning: OnceLock<Option<Regex>>,
 }
 
 /// Where the matches of a rule can be.
@@ -80,7 +82,11 @@ impl Compiled {
                 let expression = self.pattern().regex.as_ref()?;
                 let regex = regex::compile(expression).ok()?;
                 let plan = plan(expression, self.pattern());
-                Some(Matcher { regex, plan })
+                Some(Matcher {
+                    regex,
+                    plan,
+                    beginning: OnceLock::new(),
+                })
             })
             .as_ref()
     }
@@ -112,7 +118,7 @@ fn plan(expression: &str, pattern: &Pattern) -> Plan {
         .collect();
     let short = keywords
         .iter()
-        .any(|keyword| keyword.len() < super::grams::SHORTEST);
+        .any(|keyword| keyword.len() < super::prefilter::SHORTEST);
     let longest = match hir.properties().maximum_len() {
         Some(longest) => longest,
         None if pattern.builtin => REACH,
@@ -134,7 +140,10 @@ fn plan(expression: &str, pattern: &Pattern) -> Plan {
 fn anchors(heads: &[Head], keywords: &[Vec<u8>]) -> Option<Vec<Vec<Anchor>>> {
     let mut anchors = vec![Vec::new(); keywords.len()];
     for head in heads {
-        let (keyword, offset) = head.first_of(keywords)?;
+        let (keyword, offset) = keywords
+            .iter()
+            .enumerate()
+            .find_map(|(number, keyword)| Some((number, head.offset_of(keyword)?)))?;
         anchors[keyword].push(Anchor {
             offset,
             head: head.clone(),

@@ -27,7 +27,7 @@ pub(super) fn sizes(delta: &[u8]) -> Result<Sizes, ObjectError> {
 fn size(delta: &[u8], at: &mut usize) -> Result<u64, ObjectError> {
     let mut value = 0_u64;
     for shift in (0..63).step_by(7) {
-        let byte = *delta.get(*at).ok_or(CUT)?;
+        let byte = *delta.get(*at).ok_or_else(cut)?;
         *at += 1;
         value |= u64::from(byte & 0x7F) << shift;
         if byte & 0x80 == 0 {
@@ -37,7 +37,9 @@ fn size(delta: &[u8], at: &mut usize) -> Result<u64, ObjectError> {
     Err(ObjectError::Corrupt("size in a delta"))
 }
 
-const CUT: ObjectError = ObjectError::Corrupt("delta is cut short");
+fn cut() -> ObjectError {
+    ObjectError::Corrupt("delta is cut short")
+}
 
 /// Builds the object: applies `delta` to `base` and fills `output`, whose length must be the
 /// result size that `sizes` gave.
@@ -129,7 +131,7 @@ fn run(
     output: &mut [u8],
     mut seen: impl FnMut(usize, Piece),
 ) -> Result<(), ObjectError> {
-    const OVER: ObjectError = ObjectError::Corrupt("delta makes more than it says");
+    let over = || ObjectError::Corrupt("delta makes more than it says");
     if sizes.base != base.len() as u64 {
         return Err(ObjectError::Corrupt("delta is for another base"));
     }
@@ -138,17 +140,17 @@ fn run(
         at += 1;
         if code & 0x80 != 0 {
             let (from, length) = copy_arguments(delta, code, &mut at)?;
-            let bytes = base
-                .get(from..from + length)
-                .ok_or(ObjectError::Corrupt("delta copies from outside its base"))?;
-            let room = output.get_mut(done..done + length).ok_or(OVER)?;
+            let Some(bytes) = base.get(from..from + length) else {
+                return Err(ObjectError::Corrupt("delta copies from outside its base"));
+            };
+            let room = output.get_mut(done..done + length).ok_or_else(over)?;
             room.copy_from_slice(bytes);
             seen(done, Piece::Copy(from, length));
             done += length;
         } else if code != 0 {
             let length = usize::from(code);
-            let bytes = delta.get(at..at + length).ok_or(CUT)?;
-            let room = output.get_mut(done..done + length).ok_or(OVER)?;
+            let bytes = delta.get(at..at + length).ok_or_else(cut)?;
+            let room = output.get_mut(done..done + length).ok_or_else(over)?;
             room.copy_from_slice(bytes);
             seen(done, Piece::New(length));
             at += length;
@@ -171,7 +173,7 @@ fn copy_arguments(delta: &[u8], code: u8, at: &mut usize) -> Result<(usize, usiz
         if code & (1 << bit) == 0 {
             continue;
         }
-        let byte = usize::from(*delta.get(*at).ok_or(CUT)?);
+        let byte = usize::from(*delta.get(*at).ok_or_else(cut)?);
         *at += 1;
         if bit < 4 {
             from |= byte << (8 * bit);

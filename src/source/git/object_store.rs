@@ -24,6 +24,9 @@ pub struct NotRead {
 /// (`core.bigFileThreshold`), and what is no delta can be read as a stream.
 pub const DEFAULT_LIMIT: u64 = 512 << 20;
 
+/// So often packs are listed again because one of them has gone meanwhile.
+const MOST_LISTINGS: usize = 5;
+
 /// More object directories than this are a loop that no path comparison has caught.
 const MOST_DIRECTORIES: usize = 1000;
 
@@ -48,7 +51,7 @@ pub(super) struct PackSet {
     multi: Vec<MultiPacks>,
     /// Which packs no multi-pack index covers.
     alone: Vec<usize>,
-    problems: Vec<NotRead>,
+    pub(super) problems: Vec<NotRead>,
     changed: Vec<Option<SystemTime>>,
 }
 
@@ -206,6 +209,19 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl PackSet {
     fn list(directories: &[PathBuf], hash: HashKind) -> Self {
+        for _ in 0..MOST_LISTINGS {
+            let (set, vanished) = Self::list_once(directories, hash);
+            // A repack has replaced a pack between its listing and its opening.
+            if !(vanished && set.is_stale(directories)) {
+                return set;
+            }
+        }
+        Self::list_once(directories, hash).0
+    }
+
+    /// The packs, and whether one of them was gone before it was opened.
+    fn list_once(directories: &[PathBuf], hash: HashKind) -> (Self, bool) {
+        let mut vanished = false;
         let mut set = Self {
             // Taken before listing: a pack that arrives meanwhile makes the list stale.
             changed: directories.iter().map(|path| pack_time(path)).collect(),
@@ -214,8 +230,17 @@ impl PackSet {
         for directory in directories {
             for path in index_files(&directory.join("pack")) {
                 match Pack::open(&path, hash) {
-                    Ok(pack) => set.packs.push(pack),
-                    Err(error) => set.problem(&path, &error),
+                    Ok(pack) => {
+                        if let Err(error) = pack.fits_index() {
+                            set.problem(&path, &error);
+                        }
+                        set.packs.push(pack);
+                    }
+                    Err(error) => {
+                        vanished |= matches!(&error, ObjectError::Io { source, .. }
+                            if source.kind() == std::io::ErrorKind::NotFound);
+                        set.problem(&path, &error);
+                    }
                 }
             }
         }
@@ -233,7 +258,7 @@ impl PackSet {
         set.alone = (0..set.packs.len())
             .filter(|n| !covered.contains(n))
             .collect();
-        set
+        (set, vanished)
     }
 
     fn problem(&mut self, path: &Path, error: &ObjectError) {

@@ -67,6 +67,9 @@ impl<'s> Selection<'s> {
 /// thousand objects with it.
 const MOST_TOLD: usize = 100;
 
+/// So many are looked for a second time, one by one. Each may take a chain of deltas.
+const MOST_RETRIED: usize = 20_000;
+
 impl ObjectStore {
     /// Shows each selected object to `visit` once, however many copies of it there are, in no
     /// particular order and from all threads of the current rayon pool. Objects that are added
@@ -83,6 +86,9 @@ impl ObjectStore {
         if self.is_stale(&set) && !visit.stopped() {
             let old = set;
             set = self.reload();
+            for problem in set.problems.iter().filter(|it| !old.problems.contains(it)) {
+                visit.not_read(problem.clone());
+            }
             seen.older = Some(old);
             seen.walk(&set, selection, self.limit(), visit, &mut failed);
         }
@@ -132,10 +138,12 @@ impl ObjectStore {
                     Ok(None) => lock(&bad).push(Failed {
                         id: *id,
                         reason: "object vanished".into(),
+                        doubtful: false,
                     }),
                     Err(error) => lock(&bad).push(Failed {
                         id: *id,
                         reason: error.to_string().into(),
+                        doubtful: false,
                     }),
                 }
             });
@@ -144,13 +152,21 @@ impl ObjectStore {
 
     /// Looks for another copy of what could not be read.
     fn retry(&self, mut failed: Vec<Failed>, selection: Selection<'_>, visit: &dyn Visit) {
-        failed.sort_by_key(|failed| failed.id);
+        failed.sort_by_key(|failed| (failed.id, !failed.doubtful));
         failed.dedup_by_key(|failed| failed.id);
         let mut content = Vec::new();
         let mut lost = Vec::new();
-        for Failed { id, reason } in failed {
+        for (number, failed) in failed.into_iter().enumerate() {
             if visit.stopped() {
                 break;
+            }
+            let Failed { id, reason, .. } = failed;
+            if failed.doubtful {
+                lost.push((id, Arc::clone(&reason)));
+            }
+            if number >= MOST_RETRIED {
+                lost.push((id, reason));
+                continue;
             }
             match self.find(&id, &mut content) {
                 Ok(Some(kind)) if selection.wants(kind) => visit.object(&whole(id, kind, &content)),
@@ -159,6 +175,7 @@ impl ObjectStore {
                 Err(error) => lost.push((id, error.to_string().into())),
             }
         }
+        lost.dedup_by_key(|lost| lost.0);
         let more = lost.len().saturating_sub(MOST_TOLD);
         for (id, reason) in lost.into_iter().take(MOST_TOLD) {
             visit.not_read(NotRead {
@@ -233,6 +250,7 @@ impl Seen {
                 failed.extend(pack.index.id(plan.position(*entry)).map(|id| Failed {
                     id,
                     reason: reason.to_string().into(),
+                    doubtful: plan.is_damaged(*entry),
                 }));
             }
             failed.append(&mut walk(pack, &plan, limit, visit));

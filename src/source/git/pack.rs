@@ -70,6 +70,18 @@ impl Pack {
         })
     }
 
+    /// Whether pack and index fit each other; what is in the pack and not in the index cannot be
+    /// told otherwise.
+    pub(super) fn fits_index(&self) -> Result<(), ObjectError> {
+        if be32(&self.data, 8).map(|count| count as usize) != Some(self.index.count()) {
+            return Err(ObjectError::Corrupt("pack and index differ in length"));
+        }
+        if self.data.get(self.end()..) != Some(self.index.pack_checksum()) {
+            return Err(ObjectError::Corrupt("the index is for another pack"));
+        }
+        Ok(())
+    }
+
     /// File name without its ending.
     pub(super) fn name(&self) -> String {
         let name = self.path.file_stem().unwrap_or_default();
@@ -83,13 +95,14 @@ impl Pack {
 
     /// Reads the header of the entry at `offset`.
     pub(super) fn entry(&self, offset: u64) -> Result<Entry, ObjectError> {
-        const CUT: ObjectError = ObjectError::Corrupt("pack entry is cut short");
+        const CUT: &str = "pack entry is cut short";
+        let cut = || ObjectError::Corrupt(CUT);
         let bytes = &self.data[..self.end()];
-        let mut at = usize::try_from(offset).map_err(|_| CUT)?;
+        let mut at = usize::try_from(offset).map_err(|_| cut())?;
         let mut next = || {
-            let byte = *bytes.get(at).ok_or(CUT)?;
+            let byte = bytes.get(at).copied();
             at += 1;
-            Ok::<u8, ObjectError>(byte)
+            byte.ok_or_else(cut)
         };
         let first = next()?;
         let (mut size, mut shift, mut byte) = (u64::from(first & 0x0F), 4, first);
@@ -111,7 +124,7 @@ impl Pack {
                 let end = at + self.hash.length();
                 let id = bytes.get(at..end).and_then(ObjectId::from_bytes);
                 at = end;
-                Form::IdDelta(id.ok_or(CUT)?)
+                Form::IdDelta(id.ok_or_else(cut)?)
             }
             _ => return Err(ObjectError::Corrupt("kind of a pack entry")),
         };

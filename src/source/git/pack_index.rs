@@ -22,6 +22,7 @@ enum Layout {
     /// Tables of ids, checksums, 31-bit offsets and 64-bit offsets, each at its place.
     Two {
         ids: usize,
+        sums: usize,
         offsets: usize,
         large: usize,
     },
@@ -45,10 +46,12 @@ impl PackIndex {
         let width = hash.length();
         let tables = start + FANOUT;
         let (layout, end) = if two {
-            let offsets = tables + count * (width + 4);
+            let sums = tables + count * width;
+            let offsets = sums + count * 4;
             let large = offsets + count * 4;
             let layout = Layout::Two {
                 ids: tables,
+                sums,
                 offsets,
                 large,
             };
@@ -104,6 +107,22 @@ impl PackIndex {
             return Some(u64::from(offset));
         }
         be64(&self.data, large + (offset & 0x7FFF_FFFF) as usize * 8)
+    }
+
+    /// CRC-32 of the entry of the object at `position`, as it stands in the pack; version 1 has
+    /// none.
+    pub(super) fn sum(&self, position: usize) -> Option<u32> {
+        match self.layout {
+            Layout::One => None,
+            Layout::Two { sums, .. } => be32(&self.data, sums + position * 4),
+        }
+    }
+
+    /// Checksum of the pack that it is the index of.
+    pub(super) fn pack_checksum(&self) -> &[u8] {
+        let width = self.hash.length();
+        let at = self.data.len().saturating_sub(2 * width);
+        self.data.get(at..at + width).unwrap_or_default()
     }
 
     /// Position of `id`.

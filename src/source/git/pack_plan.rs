@@ -1,5 +1,7 @@
 //! What to decode of a pack, and in which order, known from the entries' headers alone.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 
 use super::pack::{Form, Pack};
@@ -21,6 +23,7 @@ pub(super) struct Plan {
     pub(super) roots: Vec<u32>,
     /// Entries whose kind could not be found out, with the reason.
     pub(super) broken: Vec<(u32, ObjectError)>,
+    damaged: HashSet<u32>,
 }
 
 /// No entry.
@@ -39,6 +42,9 @@ enum Base {
     Whole(Kind),
     Entry(u32),
     Bad,
+    /// Its checksum is wrong, or another entry begins at the same place: whatever its header
+    /// says, even of its kind, may be wrong.
+    Damaged,
 }
 
 impl Plan {
@@ -53,7 +59,10 @@ impl Plan {
         let bases: Vec<Base> = (0..plan.offsets.len())
             .into_par_iter()
             .with_min_len(4096)
-            .map(|entry| plan.base(pack, entry).unwrap_or(Base::Bad))
+            .map(|entry| match plan.is_intact(pack, entry) {
+                true => plan.base(pack, entry).unwrap_or(Base::Bad),
+                false => Base::Damaged,
+            })
             .collect();
         let order = plan.resolve(pack, &bases);
         plan.shown = (0..plan.offsets.len())
@@ -91,6 +100,20 @@ impl Plan {
             end: pack.end() as u64,
             roots: Vec::new(),
             broken: Vec::new(),
+            damaged: HashSet::new(),
+        }
+    }
+
+    /// Whether the entry is as it was written. A changed kind would be believed otherwise: only
+    /// the content has a checksum in the pack itself.
+    fn is_intact(&self, pack: &Pack, entry: usize) -> bool {
+        let (start, end) = self.extent(entry as u32);
+        let bytes = pack.data.get(start as usize..end as usize);
+        let sum = pack.index.sum(self.positions[entry] as usize);
+        match (bytes, sum) {
+            (None | Some([]), _) => false,
+            (Some(bytes), Some(sum)) => libdeflater::crc32(bytes) == sum,
+            (Some(_), None) => true,
         }
     }
 
@@ -104,8 +127,10 @@ impl Plan {
                 .and_then(|position| pack.index.offset(position)),
         };
         let base = offset.and_then(|offset| self.offsets.binary_search(&offset).ok());
-        let base = base.ok_or(ObjectError::MissingBase)?;
-        Ok(Base::Entry(base as u32))
+        match base {
+            Some(base) => Ok(Base::Entry(base as u32)),
+            None => Err(ObjectError::MissingBase),
+        }
     }
 
     /// Finds each entry's kind and children. Returns the entries in an order in which bases come
@@ -122,7 +147,7 @@ impl Plan {
                     // A base by offset stands earlier, so its kind is known already.
                     self.kinds[entry] = self.kinds[base as usize];
                 }
-                Base::Bad => self.kinds[entry] = Resolved::Broken,
+                Base::Bad | Base::Damaged => self.kinds[entry] = Resolved::Broken,
             }
             match self.kinds[entry] {
                 Resolved::Known(_) => order.push(entry as u32),
@@ -135,8 +160,16 @@ impl Plan {
         }
         for (entry, kind) in self.kinds.iter().enumerate() {
             if !matches!(kind, Resolved::Known(_)) {
-                let reason = self.base(pack, entry).err();
-                let reason = reason.unwrap_or(ObjectError::MissingBase);
+                let reason = match bases[entry] {
+                    Base::Damaged => {
+                        self.damaged.insert(entry as u32);
+                        ObjectError::Corrupt("checksum of a pack entry")
+                    }
+                    _ => self
+                        .base(pack, entry)
+                        .err()
+                        .unwrap_or(ObjectError::MissingBase),
+                };
                 self.broken.push((entry as u32, reason));
             }
         }
@@ -200,6 +233,11 @@ impl Plan {
             self.push_children(entry, &mut waiting);
         }
         found
+    }
+
+    /// Whether the entry itself is not as it was written, so that its kind may be wrong.
+    pub(super) fn is_damaged(&self, entry: u32) -> bool {
+        self.damaged.contains(&entry)
     }
 
     /// Number of the entry's object in the pack's index.

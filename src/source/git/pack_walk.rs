@@ -153,6 +153,8 @@ pub const LARGE: u64 = 16 << 20;
 pub(super) struct Failed {
     pub(super) id: ObjectId,
     pub(super) reason: Arc<str>,
+    /// Whether a copy that can be read proves nothing, as its kind may be another one.
+    pub(super) doubtful: bool,
 }
 
 /// Shows every object that `plan` names. Returns those that could not be read.
@@ -170,11 +172,15 @@ pub(super) fn walk(pack: &Pack, plan: &Plan, limit: u64, visit: &dyn Visit) -> V
             worker: &mut worker,
             failed: Vec::new(),
         };
+        let whole = pack.data.is_whole();
         for &root in roots {
             if visit.stopped() {
                 break;
             }
-            walker.tree(root);
+            match whole {
+                true => walker.tree(root),
+                false => walker.fail(root, &ObjectError::Corrupt("the pack was cut short")),
+            }
         }
         let mut more = walker.failed;
         if !more.is_empty() {
@@ -361,9 +367,10 @@ impl<'w> Walker<'w> {
     fn entry(&self, entry: u32) -> Result<(Entry, &'w [u8]), ObjectError> {
         let (start, end) = self.plan.extent(entry);
         let header = self.pack.entry(start)?;
-        let input = self.pack.data.get(header.data..end as usize);
-        let input = input.ok_or(ObjectError::Corrupt("pack entry is cut short"))?;
-        Ok((header, input))
+        match self.pack.data.get(header.data..end as usize) {
+            Some(input) => Ok((header, input)),
+            None => Err(ObjectError::Corrupt("pack entry is cut short")),
+        }
     }
 
     fn fail(&mut self, entry: u32, error: &ObjectError) {
@@ -372,6 +379,7 @@ impl<'w> Walker<'w> {
             self.failed.push(Failed {
                 id: self.name(entry).id(),
                 reason: Arc::clone(&reason),
+                doubtful: false,
             });
         }
     }
