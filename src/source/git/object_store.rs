@@ -325,7 +325,8 @@ fn pack_time(objects: &Path) -> Option<SystemTime> {
     fs::metadata(objects.join("pack")).ok()?.modified().ok()
 }
 
-/// The `.idx` files of a directory of packs, sorted.
+/// The `.idx` files of a directory of packs, sorted; without those that git is still writing,
+/// whose names begin with a dot.
 fn index_files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -334,6 +335,10 @@ fn index_files(directory: &Path) -> Vec<PathBuf> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "idx"))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default();
+            !name.as_encoded_bytes().starts_with(b".")
+        })
         .collect();
     paths.sort();
     paths
