@@ -8,6 +8,7 @@ mod files_bad;
 mod files_git;
 mod git_kit;
 mod git_objects;
+mod history_attribution;
 mod history_corrupt;
 mod history_equality;
 mod history_incremental;
