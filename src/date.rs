@@ -91,8 +91,8 @@ impl FromStr for Date {
         };
         let number = |range| digits(range).and_then(|digits: &str| digits.parse::<u16>().ok());
         let dashes = text.len() == 10
-            && text.bytes().nth(4) == Some(b'-')
-            && text.bytes().nth(7) == Some(b'-');
+            && text.as_bytes().get(4) == Some(&b'-')
+            && text.as_bytes().get(7) == Some(&b'-');
         let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10))
         else {
             return Err(wrong());

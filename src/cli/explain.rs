@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -86,7 +86,7 @@ fn is_meant(finding: &Finding, digits: &str) -> bool {
     entry || finding.fingerprint.to_string().starts_with(digits)
 }
 
-fn from_file(file: &PathBuf) -> Result<Report> {
+fn from_file(file: &Path) -> Result<Report> {
     let name = || format!("cannot read `{}`", file.display());
     let open = File::open(file).with_context(name)?;
     let (report, _) = read::read(&mut BufReader::new(open)).with_context(name)?;
@@ -94,14 +94,14 @@ fn from_file(file: &PathBuf) -> Result<Report> {
 }
 
 /// What is found in the files now.
-fn from_scan(top: &PathBuf) -> Result<Report> {
+fn from_scan(top: &Path) -> Result<Report> {
     let rules: RuleSet = config::of_top(&[], top)?;
-    let tops = [top.clone()];
+    let tops = [top.to_owned()];
     let policy = Policy::new(rules, &tops, &CountArguments::default())?;
     let progress = Arc::new(Progress::default());
     let _display = Display::start(&progress, false);
     let detector = Detector::new(&policy.rules);
-    let mut report = scan::run(&Files::new(vec![top.clone()]), &detector, &progress);
+    let mut report = scan::run(&Files::new(vec![top.to_owned()]), &detector, &progress);
     policy.settle(&mut report, false);
     Ok(report)
 }

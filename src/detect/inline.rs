@@ -230,10 +230,8 @@ mod tests {
             .iter()
             .map(|it| it.allow.as_ref())
             .collect();
-        let first = all?
-            .first()
-            .map(|it| (it.marker, it.reason.clone().unwrap_or_default()));
-        first
+        all?.first()
+            .map(|it| (it.marker, it.reason.clone().unwrap_or_default()))
     }
 
     fn ours(reason: &str) -> Option<(Marker, String)> {
