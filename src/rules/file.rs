@@ -65,6 +65,24 @@ pub(super) struct FileRule {
     pub(super) test: Examples,
 }
 
+impl FileRule {
+    /// A key that changes how something is found, if there is one.
+    pub(super) fn beyond_severity(&self) -> Option<&'static str> {
+        let given = [
+            (self.secret_group.is_some(), "secretGroup"),
+            (self.entropy.is_some(), "entropy"),
+            (!self.keywords.is_empty(), "keywords"),
+            (!self.required.is_empty(), "required"),
+            (self.skip_report, "skipReport"),
+            (self.confidence.is_some(), "confidence"),
+            (self.checksum.is_some(), "checksum"),
+            (self.structure.is_some(), "structure"),
+            (self.placeholders.is_some(), "refusePlaceholders"),
+        ];
+        given.into_iter().find_map(|(is, key)| is.then_some(key))
+    }
+}
+
 /// `[[allowlists]]` of the whole file.
 #[derive(Debug, Default)]
 pub(super) struct FileAllowlist {

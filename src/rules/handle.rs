@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Rule;
 use super::library;
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Search};
 use crate::finding::{Confidence, Severity};
 
 /// A rule of a [`RuleSet`](super::RuleSet), on or off. Cheap to clone.
@@ -107,7 +107,18 @@ impl RuleHandle {
         }
     }
 
-    /// Words, in lower case, one of which must occur in a text for the rule to be tried.
+    /// Where its keywords are worth looking for.
+    pub(crate) fn search(&self) -> Search {
+        match &self.origin {
+            Origin::Library(number) => library::entries()[*number].search,
+            Origin::Own(rule) => rule
+                .pattern
+                .as_ref()
+                .map_or(Search::Everywhere, |pattern| pattern.search),
+        }
+    }
+
+    /// Words, whatever their case, one of which must occur in a text for the rule to be tried.
     pub(crate) fn keywords(&self) -> Vec<&str> {
         match &self.origin {
             Origin::Library(number) => library::entries()[*number].keywords.to_vec(),

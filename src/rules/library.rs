@@ -6,6 +6,7 @@
 
 use std::sync::OnceLock;
 
+use super::pattern::Search;
 use super::value::Text;
 use super::{Rule, RuleError, file, index, load};
 use crate::finding::Confidence;
@@ -20,6 +21,8 @@ pub(super) struct Entry {
     start: usize,
     end: usize,
     pub(super) confidence: Confidence,
+    pub(super) search: Search,
+    /// In lower case.
     pub(super) keywords: &'static [&'static str],
     pub(super) aliases: &'static [&'static str],
 }
@@ -29,6 +32,7 @@ pub(super) const fn entry(
     (file, start, end): (usize, usize, usize),
     id: &'static str,
     confidence: Confidence,
+    search: Search,
     keywords: &'static [&'static str],
     aliases: &'static [&'static str],
 ) -> Entry {
@@ -38,6 +42,7 @@ pub(super) const fn entry(
         start,
         end,
         confidence,
+        search,
         keywords,
         aliases,
     }
@@ -70,97 +75,102 @@ pub(super) fn read(number: usize) -> Result<Rule, RuleError> {
     };
     let mut rules = file::read(text)?.rules;
     match rules.pop() {
-        Some(rule) if rules.is_empty() => load::new_rule(text, rule, true),
+        Some(rule) if rules.is_empty() => load::new_rule(text, rule, Some(entry.search)),
         _ => Err(RuleError::Missing(entry.id)),
     }
 }
 
+/// The text of `index.rs` that the files in `patterns/` give; `search` says where the keywords of an
+/// expression are worth looking for.
+#[cfg(test)]
+pub(crate) fn index(search: impl Fn(&str, &[String]) -> Search) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/patterns");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "aws.toml" && name != "aws-canaries.toml")
+        .collect();
+    names.sort();
+    let mut lines = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        let text = std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
+        lines.extend(index_lines(number, name, &text, &search));
+    }
+    let files: String = names
+        .iter()
+        .map(|name| {
+            format!("    (\"patterns/{name}\", include_str!(\"../../patterns/{name}\")),\n")
+        })
+        .collect();
+    format!(
+        "//! What is known of the library's rules before they are read. Made from `patterns/` by\n\
+         //! `UPDATE_INDEX=1 cargo test --lib the_index`; a test holds it against the files.\n\n\
+         use super::library::{{Entry, entry}};\n\
+         use super::pattern::Search::{{Everywhere, Near, Start, Url, Word}};\n\
+         use crate::finding::Confidence::{{High, Low, Medium}};\n\n\
+         /// Name and text of each file, but for the two of the AWS detector.\n\
+         pub(super) const FILES: &[(&str, &str)] = &[\n{files}];\n\n\
+         pub(super) static ENTRIES: [Entry; {}] = [\n{}];\n",
+        lines.len(),
+        lines.concat()
+    )
+}
+
+#[cfg(test)]
+fn index_lines(
+    number: usize,
+    name: &str,
+    text: &str,
+    search: &impl Fn(&str, &[String]) -> Search,
+) -> Vec<String> {
+    // Its expressions are looked at here: at run time they are taken as they are.
+    let checked = Text {
+        file: name,
+        text,
+        builtin: false,
+    };
+    let rules = file::read(checked).unwrap().rules;
+    let ends = rules.iter().skip(1).map(|rule| rule.at);
+    let ends: Vec<usize> = ends.chain([text.len()]).collect();
+    let line = |(rule, &end): (&file::FileRule, &usize)| {
+        assert!(text[rule.at..].starts_with("[[rules]]"), "{name}");
+        assert!(rule.required.is_empty(), "{name}: the index does not say");
+        load::check_groups(checked, rule).unwrap();
+        let expression = &rule.regex.as_ref().unwrap().text;
+        let keywords = &rule.keywords;
+        let search = search(expression, keywords);
+        let confidence = rule.confidence.unwrap_or(Confidence::Medium);
+        format!(
+            "    entry(({number}, {}, {end}), {:?}, {confidence:?}, {search:?}, &{keywords:?}, &{:?}),\n",
+            rule.at, rule.id, rule.aliases
+        )
+    };
+    rules.iter().zip(&ends).map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write as _;
-    use std::path::Path;
-
     use super::*;
 
-    /// The index that the files in `patterns/` give.
-    fn written() -> String {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("patterns");
-        let mut names: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name != "aws.toml" && name != "aws-canaries.toml")
-            .collect();
-        names.sort();
-        let mut index = String::from(
-            "//! What is known of the library's rules before they are read. Made from `patterns/` by\n\
-             //! `UPDATE_INDEX=1 cargo test --lib rules::library`; a test holds it against the files.\n\n\
-             use super::library::{Entry, entry};\n\
-             use crate::finding::Confidence::{High, Low, Medium};\n\n\
-             /// Name and text of each file, but for the two of the AWS detector.\n\
-             pub(super) const FILES: &[(&str, &str)] = &[\n",
-        );
-        for name in &names {
-            writeln!(
-                index,
-                "    (\"patterns/{name}\", include_str!(\"../../patterns/{name}\")),"
-            )
-            .unwrap();
-        }
-        let entries: Vec<String> = (0..)
-            .zip(&names)
-            .flat_map(|(number, name)| entries_of(number, name))
-            .collect();
-        let count = entries.len();
-        write!(
-            index,
-            "];\n\npub(super) static ENTRIES: [Entry; {count}] = [\n{}];\n",
-            entries.concat()
-        )
-        .unwrap();
-        index
-    }
-
-    /// A text whose expressions are looked at: at run time they are taken as they are.
-    fn checked<'t>(file: &'t str, text: &'t str) -> Text<'t> {
-        Text {
-            file,
-            text,
-            builtin: false,
-        }
-    }
-
-    fn entries_of(number: usize, name: &str) -> Vec<String> {
-        let path = format!("{}/patterns/{name}", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(path).unwrap();
-        let rules = file::read(checked(name, &text)).unwrap().rules;
-        let ends = rules.iter().skip(1).map(|rule| rule.at);
-        let ends: Vec<usize> = ends.chain([text.len()]).collect();
-        let line = |(rule, &end): (&file::FileRule, &usize)| {
-            assert!(text[rule.at..].starts_with("[[rules]]"), "{name}");
-            assert!(rule.required.is_empty(), "{name}: the index does not say");
-            load::check_groups(checked(name, &text), rule).unwrap();
-            let confidence = rule.confidence.unwrap_or(Confidence::Medium);
-            format!(
-                "    entry(({number}, {}, {end}), {:?}, {confidence:?}, &{:?}, &{:?}),\n",
-                rule.at, rule.id, rule.keywords, rule.aliases
-            )
-        };
-        rules.iter().zip(&ends).map(line).collect()
-    }
-
+    /// One file a provider; those whose keys people leak most are there.
     #[test]
-    fn the_index_says_what_the_files_say() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/rules/index.rs");
-        let expected = written();
-        if std::env::var_os("UPDATE_INDEX").is_some() {
-            std::fs::write(path, expected).unwrap();
-            return;
+    fn the_library_covers_what_people_leak() {
+        let has = |name: &str| {
+            let path = format!("patterns/{name}.toml");
+            index::FILES.iter().any(|(file, _)| *file == path)
+        };
+        let wanted = "github gitlab google azure slack stripe twilio sendgrid mailgun npm pypi crates-io docker openai \
+            anthropic huggingface databricks snowflake datadog new-relic sentry grafana pagerduty okta auth0 cloudflare \
+            digitalocean heroku fastly vercel netlify supabase firebase shopify square paypal plaid telegram discord \
+            atlassian linear notion figma postman hashicorp pulumi doppler kubernetes private-keys jwt urls aws-extras";
+        for name in wanted.split_whitespace() {
+            assert!(has(name), "{name}");
         }
-        let there = std::fs::read_to_string(path).unwrap();
-        assert!(
-            there == expected,
-            "patterns/ has changed: UPDATE_INDEX=1 cargo test --lib rules::library"
-        );
+        assert!(COUNT >= 220 && index::FILES.len() >= 120);
+        for number in 0..COUNT {
+            let rule = rule(number);
+            assert!(rule.source.starts_with("https://"), "{}", rule.id);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::file::{self, FileRule, RuleFile};
 use super::gitleaks::WITHOUT_COUNTERPART;
-use super::pattern::{Allowlist, Pattern};
+use super::pattern::{Allowlist, Pattern, Search};
 use super::value::Text;
 use super::{DetectorKind, Rule, RuleError, RuleHandle, RuleSet};
 use crate::finding::{Confidence, Severity};
@@ -267,7 +267,7 @@ impl RuleSet {
             (true, false, _) | (true, true, None) => {
                 self.turn_off(&found);
                 self.rules
-                    .push(RuleHandle::own(new_rule(text, rule, false)?));
+                    .push(RuleHandle::own(new_rule(text, rule, None)?));
             }
             (true, true, Some(pattern)) => {
                 let merged = merge(text, self.rules[found[0]].rule(), &pattern, &rule)?;
@@ -290,25 +290,35 @@ impl RuleSet {
     ) -> Result<(), RuleError> {
         let ids: Vec<Arc<str>> = found.iter().map(|&at| self.rules[at].id().into()).collect();
         for &at in found {
-            match self.rules[at].pattern().cloned() {
-                Some(pattern) => {
-                    let merged = merge(text, self.rules[at].rule(), &pattern, rule)?;
-                    self.rules[at] = RuleHandle::own(merged);
-                }
-                None => self
-                    .allowlists
-                    .extend(rule.allowlists.iter().map(|allowlist| TargetedAllowlist {
-                        rules: ids.clone(),
-                        allowlist: allowlist.clone(),
-                    })),
+            if let Some(pattern) = self.rules[at].pattern().cloned() {
+                let merged = merge(text, self.rules[at].rule(), &pattern, rule)?;
+                self.rules[at] = RuleHandle::own(merged);
+                continue;
             }
+            if let Some(key) = rule.beyond_severity() {
+                let message = format!("cannot be changed for {}, which code finds", rule.id);
+                return Err(text.error(rule.at, key, message));
+            }
+            if let Some(severity) = rule.severity {
+                self.rules[at].set_severity(severity);
+            }
+            let listed = rule.allowlists.iter().map(|allowlist| TargetedAllowlist {
+                rules: ids.clone(),
+                allowlist: allowlist.clone(),
+            });
+            self.allowlists.extend(listed);
         }
         Ok(())
     }
 }
 
-/// A rule of its own.
-pub(super) fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<Rule, RuleError> {
+/// A rule of its own. One of the library says where its keywords are worth looking for.
+pub(super) fn new_rule(
+    text: Text<'_>,
+    rule: FileRule,
+    library: Option<Search>,
+) -> Result<Rule, RuleError> {
+    let builtin = library.is_some();
     check_groups(text, &rule)?;
     let severity = rule.severity.unwrap_or(Severity::High);
     let description = rule.description.unwrap_or_else(|| rule.id.to_string());
@@ -340,6 +350,7 @@ pub(super) fn new_rule(text: Text<'_>, rule: FileRule, builtin: bool) -> Result<
             structure: rule.structure,
             refuse_placeholders: rule.placeholders.unwrap_or(builtin),
             builtin,
+            search: library.unwrap_or_default(),
         })),
     })
 }
@@ -363,6 +374,7 @@ fn merge(
         check_group(text, rule, regex.groups)?;
         changed.regex = Some(regex.text.clone());
         changed.builtin = false;
+        changed.search = Search::Everywhere;
         changed.refuse_placeholders = false;
         changed.structure = None;
         changed.checksum = None;
@@ -381,6 +393,9 @@ fn merge(
     changed.structure = rule.structure.or(changed.structure);
     changed.refuse_placeholders = rule.placeholders.unwrap_or(changed.refuse_placeholders);
     changed.skip_report |= rule.skip_report;
+    if !rule.keywords.is_empty() {
+        changed.search = Search::Everywhere;
+    }
     changed.keywords.extend(rule.keywords.iter().cloned());
     changed.tags.extend(rule.tags.iter().cloned());
     changed.allowlists.extend(rule.allowlists.iter().cloned());
@@ -444,6 +459,18 @@ mod tests {
     }
 
     #[test]
+    fn the_severity_of_an_aws_rule_can_be_changed() {
+        let text = "[extend]\nuseDefault=true\n[[rules]]\nid='aws-access-key-id'\nseverity='low'";
+        let set = RuleSet::from_text("t", text).unwrap();
+        let severity = |rule: &RuleHandle| rule.rule().severity;
+        assert_eq!(
+            severity(set.rule("aws-access-key-id").unwrap()),
+            Severity::Low
+        );
+        assert_eq!(severity(&set.aws().key_id), Severity::Low);
+    }
+
+    #[test]
     fn what_does_not_exist_is_named_with_its_place() {
         for (text, expected) in [
             (
@@ -465,6 +492,10 @@ mod tests {
             (
                 "[[allowlists]]\ntargetRules=['b']\npaths=['x']",
                 "t.toml:2:14: targetRules: no rule b",
+            ),
+            (
+                "[extend]\nuseDefault=true\n[[rules]]\nid='aws-access-key-id'\nentropy=4",
+                "t.toml:3:1: entropy: cannot be changed for aws-access-key-id",
             ),
             (
                 "[extend]\npath='nowhere.toml'",

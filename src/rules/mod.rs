@@ -9,7 +9,7 @@ mod gitleaks;
 mod handle;
 #[rustfmt::skip]
 mod index;
-mod library;
+pub(crate) mod library;
 mod load;
 pub mod pattern;
 mod placeholder;

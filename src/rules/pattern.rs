@@ -31,6 +31,24 @@ pub struct Pattern {
     pub refuse_placeholders: bool,
     /// Whether it comes from the program's own library.
     pub builtin: bool,
+    /// Where its keywords are worth looking for.
+    pub search: Search,
+}
+
+/// Where a rule's keywords are worth looking for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Search {
+    /// Where a word and a long run of token characters begin.
+    Start,
+    /// Near a long run of token characters with a digit or `+` in it.
+    Near,
+    /// Before `://` with a user and a password.
+    Url,
+    /// Where a word begins: after what is no letter or digit, or with a capital.
+    Word,
+    /// Everywhere.
+    #[default]
+    Everywhere,
 }
 
 /// A reason for which a match is not a finding.

@@ -35,14 +35,54 @@ pub(super) fn check(expression: &str) -> Result<Checked, String> {
     if expression.len() > LENGTH_LIMIT {
         return Err(format!("longer than {LENGTH_LIMIT} bytes"));
     }
-    let hir = parse(expression)?;
+    let expression = with_literal_braces(expression);
+    let hir = parse(&expression)?;
     if states(&hir) > STATES_SURE {
-        compile(expression)?;
+        compile(&expression)?;
     }
     Ok(Checked {
         text: expression.into(),
         groups: hir.properties().explicit_captures_len(),
     })
+}
+
+/// Escapes each `{` that begins no repetition: in Go's expressions, and so in gitleaks' rules, it
+/// stands for itself.
+fn with_literal_braces(expression: &str) -> String {
+    let mut written = String::with_capacity(expression.len());
+    let (mut in_class, mut rest) = (false, expression);
+    while let Some(character) = rest.chars().next() {
+        let mut length = character.len_utf8();
+        match character {
+            // `\p{…}` and `\x{…}` have braces of their own.
+            '\\' => {
+                let after = &rest[1..];
+                length += after.chars().next().map_or(0, char::len_utf8);
+                if ["p{", "P{", "x{"].iter().any(|it| after.starts_with(it)) {
+                    length += 1;
+                }
+            }
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '{' if !in_class && !begins_repetition(rest) => written.push('\\'),
+            _ => {}
+        }
+        written.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    written
+}
+
+/// Whether `text` begins with `{n}`, `{n,}` or `{n,m}`.
+fn begins_repetition(text: &str) -> bool {
+    let Some((inside, _)) = text[1..].split_once('}') else {
+        return false;
+    };
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    match inside.split_once(',') {
+        None => number(inside),
+        Some((least, most)) => number(least) && (most.is_empty() || number(most)),
+    }
 }
 
 /// Parses an expression for bytes: no Unicode classes, `.` and negations match any byte.
@@ -115,6 +155,18 @@ mod tests {
     fn a_broken_expression_is_named_in_one_line() {
         assert_eq!(check("(a"), Err("unclosed group".to_owned()));
         assert_eq!(check(r"(a)(?:b)(c)").unwrap().groups, 2);
+    }
+
+    #[test]
+    fn a_brace_that_repeats_nothing_stands_for_itself() {
+        for (written, read) in [
+            (r"^\$(?:\d+|{\d+})$", r"^\$(?:\d+|\{\d+})$"),
+            (r"a{2}b{3,}c{4,5}", r"a{2}b{3,}c{4,5}"),
+            (r"\{{x}[{]\x{41}\pL{2}\p{L}", r"\{\{x}[{]\x{41}\pL{2}\p{L}"),
+        ] {
+            assert_eq!(with_literal_braces(written), read);
+        }
+        assert!(check(r"^\$(?:\d+|{\d+})$").is_ok());
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn plan(expression: &str, pattern: &Pattern) -> Plan {
         .collect();
     let short = keywords
         .iter()
-        .any(|keyword| keyword.len() < super::prefilter::SHORTEST);
+        .any(|keyword| keyword.len() < super::grams::SHORTEST);
     let longest = match hir.properties().maximum_len() {
         Some(longest) => longest,
         None if pattern.builtin => REACH,
@@ -140,10 +140,7 @@ fn plan(expression: &str, pattern: &Pattern) -> Plan {
 fn anchors(heads: &[Head], keywords: &[Vec<u8>]) -> Option<Vec<Vec<Anchor>>> {
     let mut anchors = vec![Vec::new(); keywords.len()];
     for head in heads {
-        let (keyword, offset) = keywords
-            .iter()
-            .enumerate()
-            .find_map(|(number, keyword)| Some((number, head.offset_of(keyword)?)))?;
+        let (keyword, offset) = head.first_of(keywords)?;
         anchors[keyword].push(Anchor {
             offset,
             head: head.clone(),

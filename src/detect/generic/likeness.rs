@@ -153,7 +153,8 @@ pub(super) fn is_local(host: &[u8]) -> bool {
     matches!(
         name,
         "localhost" | "host" | "hostname" | "server" | "0.0.0.0" | "domain.com" | "db" | "proxy"
-    ) || name.starts_with("127.")
+    ) || name.len() == 1
+        || name.starts_with("127.")
         || name.starts_with("your")
         || name.starts_with("my")
         || matches!(last, "example" | "test" | "invalid" | "localhost")

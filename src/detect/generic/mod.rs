@@ -1,15 +1,20 @@
 //! Finds the keys of every other provider: what rules say by regular expressions.
 //!
-//! One pass over the bytes finds the keywords of all rules (`prefilter`). A rule is compiled
-//! when the first of its keywords is met, and its expression sees only the text near the keyword
-//! that a match can reach (`shape`). What it matches is then looked at more closely: entropy,
-//! checksum, structure, placeholders, allowlists.
+//! One pass over the bytes finds the keywords of all rules (`prefilter`): most of them only where a
+//! word or a long run of token characters begins (`runs`, `grams`). A rule is read and compiled when
+//! the first of its keywords is met, and its expression sees only the text near the keyword that a
+//! match can reach (`shape`). What it matches is then looked at more closely: entropy, checksum,
+//! structure, placeholders, allowlists.
 
 mod compile;
+mod grams;
 mod likeness;
 mod notice;
+#[cfg(test)]
+mod place;
 mod prefilter;
 mod report;
+mod runs;
 mod shape;
 mod structure;
 
@@ -18,6 +23,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use compile::{Anchor, Compiled, Filter, Matcher, Plan, Subject};
+use grams::Use;
 use prefilter::Prefilter;
 use structure::Candidate;
 
@@ -33,8 +39,6 @@ pub struct GenericDetector(Arc<Engine>);
 struct Engine {
     rules: Vec<Compiled>,
     prefilter: Prefilter,
-    /// For each keyword: the rules that have it, and its number among theirs.
-    users: Vec<Vec<(usize, usize)>>,
     /// Rules without a keyword that the prefilter can look for.
     ungated: Vec<usize>,
     /// Filters for whatever rule.
@@ -96,8 +100,7 @@ impl Engine {
         let needed: HashSet<&str> = set.enabled().flat_map(RuleHandle::required).collect();
         let mut engine = Self {
             rules: Vec::new(),
-            prefilter: Prefilter::new(std::iter::empty()),
-            users: Vec::new(),
+            prefilter: Prefilter::default(),
             ungated: Vec::new(),
             filters: Vec::new(),
             others: Vec::new(),
@@ -124,27 +127,23 @@ impl Engine {
     }
 
     fn index_keywords(&mut self) {
-        let mut numbers: HashMap<&str, usize> = HashMap::new();
         for (index, rule) in self.rules.iter().enumerate() {
             let keywords = rule.handle.keywords();
-            let short = keywords.iter().any(|word| word.len() < prefilter::SHORTEST);
+            let short = keywords.iter().any(|word| word.len() < grams::SHORTEST);
             if keywords.is_empty() || short {
                 self.ungated.push(index);
                 continue;
             }
             for (place, keyword) in keywords.into_iter().enumerate() {
-                let number = *numbers.entry(keyword).or_insert_with(|| {
-                    self.users.push(Vec::new());
-                    self.users.len() - 1
-                });
-                self.users[number].push((index, place));
+                let used = Use {
+                    rule: index as u32,
+                    keyword: place as u32,
+                };
+                let search = rule.handle.search();
+                self.prefilter.add(search, keyword.as_bytes(), used);
             }
         }
-        self.prefilter = Prefilter::new(
-            numbers
-                .iter()
-                .map(|(keyword, &number)| (number as u32, keyword.as_bytes())),
-        );
+        self.prefilter.finish();
     }
 
     fn scan(&self, blob: &Blob<'_>) -> Vec<Finding> {
@@ -158,10 +157,8 @@ impl Engine {
             searched: HashMap::new(),
             whole: HashSet::new(),
         };
-        self.prefilter.search(blob.bytes, |number, at| {
-            for &(rule, keyword) in &self.users[number as usize] {
-                pass.keyword(rule, keyword, at);
-            }
+        self.prefilter.search(blob.bytes, |used, at| {
+            pass.keyword(used.rule as usize, used.keyword as usize, at);
         });
         for &rule in &self.ungated {
             pass.ungated(rule);

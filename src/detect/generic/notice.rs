@@ -38,12 +38,13 @@ impl Engine {
     fn notices_in(&self, text: &[u8], range: Range<usize>) -> bool {
         let mut noticed = false;
         let start = range.start;
-        self.prefilter.search(&text[range], |number, at| {
-            if !noticed {
-                let mut users = self.users[number as usize].iter();
-                noticed = users
-                    .any(|&(rule, keyword)| self.rules[rule].is_noticed(text, keyword, start + at));
-            }
+        self.prefilter.search(&text[range], |used, at| {
+            noticed = noticed
+                || self.rules[used.rule as usize].is_noticed(
+                    text,
+                    used.keyword as usize,
+                    start + at,
+                );
         });
         noticed
     }

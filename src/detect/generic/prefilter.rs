@@ -1,171 +1,137 @@
 //! The one pass over all bytes: finds the keywords of all rules, whatever their number.
 //!
-//! Every four bytes of the text, with letters of either case made equal, are hashed and looked up
-//! in a bit set that fits the first-level cache. What passes is compared with the keywords that
-//! begin with the same three bytes. The cost of a byte does not depend on the number of rules.
+//! A rule of the library says where its keywords are worth looking for ([`Search`]): where a word
+//! begins, where a long run of token characters begins, or near a run that may be a value. So most
+//! of the text is only looked at for words and runs ([`runs`]). Rules of a team's own files are
+//! looked for everywhere.
 
-/// Bits of the set. 16 KiB: half of a small first-level cache.
-const BITS: u32 = 17;
-const BUCKETS: usize = 4096;
+use memchr::memchr;
+use memchr::memmem;
 
-/// A compiled search for keywords of at least three bytes.
-#[derive(Clone, Debug)]
+#[cfg(doc)]
+use super::grams::SHORTEST;
+use super::grams::{Grams, Use};
+use super::runs::{self, BLOCK};
+use crate::rules::pattern::Search;
+
+/// How far before the block in which a value begins its keyword may begin.
+pub(super) const BEFORE_VALUE: usize = 4 * BLOCK;
+/// How far after that block its keyword may begin.
+const AFTER_VALUE: usize = 2 * BLOCK;
+/// Longest scheme of a URL.
+const SCHEME: usize = 40;
+/// Longest user and password of a URL.
+const USERINFO: usize = 200;
+
+/// A compiled search for the keywords of rules.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Prefilter {
-    set: Vec<u64>,
-    /// For each bucket, where its entries begin in `entries`; one more at the end.
-    starts: Vec<u32>,
-    entries: Vec<Entry>,
+    words: Grams,
+    starts: Grams,
+    near: Grams,
+    everywhere: Grams,
+    /// The rules that are for URLs, in ascending order.
+    urls: Vec<u32>,
 }
-
-#[derive(Clone, Debug)]
-struct Entry {
-    /// In lower case.
-    keyword: Box<[u8]>,
-    number: u32,
-}
-
-/// Shortest keyword that the search can look for.
-pub(super) const SHORTEST: usize = 3;
 
 impl Prefilter {
-    /// A search for `keywords`, in lower case and of at least [`SHORTEST`] bytes.
-    pub(super) fn new<'k>(keywords: impl Iterator<Item = (u32, &'k [u8])>) -> Self {
-        let mut set = vec![0; 1 << (BITS - 6)];
-        let mut buckets: Vec<Vec<Entry>> = vec![Vec::new(); BUCKETS];
-        for (number, keyword) in keywords {
-            for gram in grams(keyword) {
-                let bit = hash(gram);
-                set[bit >> 6] |= 1 << (bit & 63);
-            }
-            buckets[bucket(keyword)].push(Entry {
-                keyword: keyword.into(),
-                number,
-            });
-        }
-        let mut starts = vec![0];
-        let mut entries = Vec::new();
-        for mut bucket in buckets {
-            entries.append(&mut bucket);
-            starts.push(entries.len() as u32);
-        }
-        Self {
-            set,
-            starts,
-            entries,
-        }
-    }
-
-    /// Calls `hit` with the number and the offset of every keyword in `text`, by offset.
-    pub(super) fn search(&self, text: &[u8], mut hit: impl FnMut(u32, usize)) {
-        if self.entries.is_empty() {
-            return;
-        }
-        let (blocks, _) = text.as_chunks::<8>();
-        let mut at = 0;
-        for pair in blocks.windows(2) {
-            let low = fold(u64::from_le_bytes(pair[0]));
-            let high = fold(u64::from_le_bytes(pair[1]));
-            let wide = u128::from(low) | u128::from(high) << 64;
-            let found = (0..8).fold(0, |found, offset| {
-                found | self.holds((wide >> (8 * offset)) as u32) << offset
-            });
-            self.each(text, at, found, &mut hit);
-            at += 8;
-        }
-        for at in at..text.len().saturating_sub(2) {
-            let mut four = [b' '; 4];
-            let end = text.len().min(at + 4);
-            four[..end - at].copy_from_slice(&text[at..end]);
-            let found = self.holds(fold(u64::from(u32::from_le_bytes(four))) as u32);
-            self.each(text, at, found, &mut hit);
-        }
-    }
-
-    /// 1 if the four bytes may begin a keyword.
-    #[inline(always)]
-    fn holds(&self, gram: u32) -> u64 {
-        let bit = hash(gram);
-        self.set[(bit >> 6) & ((1 << (BITS - 6)) - 1)] >> (bit & 63) & 1
-    }
-
-    #[inline(always)]
-    fn each(&self, text: &[u8], at: usize, mut found: u64, hit: &mut impl FnMut(u32, usize)) {
-        while found != 0 {
-            self.compare(text, at + found.trailing_zeros() as usize, hit);
-            found &= found - 1;
-        }
-    }
-
-    #[inline(never)]
-    fn compare(&self, text: &[u8], at: usize, hit: &mut impl FnMut(u32, usize)) {
-        let bucket = bucket(&text[at..]);
-        let (start, end) = (self.starts[bucket], self.starts[bucket + 1]);
-        for entry in &self.entries[start as usize..end as usize] {
-            let word = text.get(at..at + entry.keyword.len());
-            if word.is_some_and(|word| word.eq_ignore_ascii_case(&entry.keyword)) {
-                hit(entry.number, at);
-            }
-        }
-    }
-}
-
-/// Sets bit 5 of every byte: letters of either case become equal, and so do some other bytes,
-/// which the comparison tells apart.
-#[inline(always)]
-fn fold(bytes: u64) -> u64 {
-    bytes | 0x2020_2020_2020_2020
-}
-
-#[inline(always)]
-fn hash(gram: u32) -> usize {
-    (gram.wrapping_mul(0x9E37_79B1) >> (32 - BITS)) as usize
-}
-
-fn bucket(text: &[u8]) -> usize {
-    let gram = fold(u64::from(u32::from_le_bytes([
-        text[0], text[1], text[2], 0,
-    ]))) as u32;
-    (gram.wrapping_mul(0x85EB_CA6B) >> 20) as usize
-}
-
-/// The first four bytes of `keyword`, or all that a shorter one may begin.
-fn grams(keyword: &[u8]) -> Vec<u32> {
-    let gram = |fourth| {
-        let four = u32::from_le_bytes([keyword[0], keyword[1], keyword[2], fourth]);
-        fold(u64::from(four)) as u32
-    };
-    match keyword.get(3) {
-        Some(&fourth) => vec![gram(fourth)],
-        None => (0..=255).map(gram).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_every_keyword_at_every_place() {
-        let words: [&[u8]; 5] = [
-            b"ghp_",
-            b"sk-",
-            b"secret",
-            b"ghp_long",
-            b"\xC3\xA9t\xC3\xA9",
-        ];
-        let prefilter = Prefilter::new(words.iter().enumerate().map(|(n, word)| (n as u32, *word)));
-        for (number, word) in words.iter().enumerate() {
-            for before in 0..40 {
-                for after in 0..20 {
-                    let mut text = vec![b'.'; before];
-                    text.extend_from_slice(&word.to_ascii_uppercase());
-                    text.extend(vec![b'.'; after]);
-                    let mut hits = Vec::new();
-                    prefilter.search(&text, |number, at| hits.push((number, at)));
-                    assert!(hits.contains(&(number as u32, before)), "{before} {after}");
-                    assert!(hits.len() <= 2);
+    /// Adds a keyword of at least [`SHORTEST`] bytes; its case does not matter.
+    /// [`Prefilter::finish`] must follow.
+    pub(super) fn add(&mut self, search: Search, keyword: &[u8], used: Use) {
+        match search {
+            Search::Word => self.words.add_from(signs(keyword), keyword, used),
+            Search::Url => {
+                self.words.add(keyword, used);
+                if self.urls.last() != Some(&used.rule) {
+                    self.urls.push(used.rule);
                 }
             }
+            Search::Start => self.starts.add(keyword, used),
+            Search::Near => self.near.add(keyword, used),
+            Search::Everywhere => self.everywhere.add(keyword, used),
         }
     }
+
+    /// Makes what was added searchable.
+    pub(super) fn finish(&mut self) {
+        self.words.finish();
+        self.starts.finish();
+        self.near.finish();
+        self.everywhere.finish();
+    }
+
+    /// Calls `hit` for every keyword in `text` that is where its rule has it. The keywords of one
+    /// rule come by offset; those of different rules do not.
+    pub(super) fn search(&self, text: &[u8], mut hit: impl FnMut(Use, usize)) {
+        if !(self.words.is_empty() && self.starts.is_empty() && self.near.is_empty()) {
+            let mut visitor = Visitor {
+                prefilter: self,
+                text,
+                searched: 0,
+                hit: &mut hit,
+            };
+            runs::visit(text, &mut visitor);
+        }
+        self.everywhere.search(text, 0..text.len(), &mut hit);
+    }
+}
+
+/// Looks for keywords where words and runs are.
+struct Visitor<'v, H> {
+    prefilter: &'v Prefilter,
+    text: &'v [u8],
+    /// Up to where keywords near values were looked for.
+    searched: usize,
+    hit: &'v mut H,
+}
+
+impl<H: FnMut(Use, usize)> runs::Visitor for Visitor<'_, H> {
+    #[inline(always)]
+    fn word(&mut self, at: usize) {
+        let (text, urls, hit) = (self.text, &self.prefilter.urls, &mut *self.hit);
+        let mut real = |used: Use, at: usize| {
+            if urls.binary_search(&used.rule).is_err() || has_password(text, at) {
+                hit(used, at);
+            }
+        };
+        self.prefilter.words.test(text, at, &mut real);
+    }
+
+    #[inline(always)]
+    fn start(&mut self, at: usize) {
+        self.prefilter.starts.test(self.text, at, self.hit);
+    }
+
+    #[inline(always)]
+    fn value(&mut self, at: usize) {
+        let start = self.searched.max(at.saturating_sub(BEFORE_VALUE));
+        let end = self.text.len().min(at + AFTER_VALUE);
+        if start < end {
+            self.prefilter.near.search(self.text, start..end, self.hit);
+            self.searched = end;
+        }
+    }
+}
+
+/// Number of bytes before the first letter or digit, which must leave enough of the keyword.
+pub(super) fn signs(keyword: &[u8]) -> usize {
+    keyword
+        .iter()
+        .take_while(|byte| !byte.is_ascii_alphanumeric())
+        .count()
+}
+
+/// Whether the URL that begins at `at` has a user and a password.
+fn has_password(text: &[u8], at: usize) -> bool {
+    let scheme = &text[at..text.len().min(at + SCHEME)];
+    let Some(colon) = memmem::find(scheme, b"://") else {
+        return false;
+    };
+    let start = at + colon + 3;
+    let after = &text[start..text.len().min(start + USERINFO)];
+    let end = after
+        .iter()
+        .position(|byte| b" \t\r\n/\"'<>`\\{}".contains(byte))
+        .unwrap_or(after.len());
+    memchr(b'@', &after[..end]).is_some_and(|sign| after[..sign].contains(&b':'))
 }

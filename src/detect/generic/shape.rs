@@ -7,14 +7,21 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 /// Longest beginning that is compared by hand.
 const HEAD_LIMIT: usize = 100;
 /// Most ways in which an expression may begin, or strings that it may stand for.
-const WAYS_LIMIT: usize = 96;
+pub(super) const WAYS_LIMIT: usize = 96;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ByteSet([u64; 4]);
 
 impl ByteSet {
-    fn one(byte: u8) -> Self {
+    pub(super) const ALL: Self = Self([u64::MAX; 4]);
+
+    /// Its members.
+    pub(super) fn bytes(self) -> impl Iterator<Item = u8> {
+        (0..=255).filter(move |&byte| self.has(byte))
+    }
+
+    pub(super) fn one(byte: u8) -> Self {
         let mut set = Self([0; 4]);
         set.add(byte);
         set
@@ -24,11 +31,11 @@ impl ByteSet {
         self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
 
-    pub(super) fn has(&self, byte: u8) -> bool {
+    pub(super) fn has(self, byte: u8) -> bool {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 
-    fn of(class: &Class) -> Self {
+    pub(super) fn of(class: &Class) -> Self {
         let mut set = Self([0; 4]);
         // Simplified expressions hold classes of characters, which are ASCII: expressions are
         // parsed for bytes. Where one is not, all bytes is the safe answer.
@@ -42,17 +49,14 @@ impl ByteSet {
                 .iter()
                 .flat_map(|range| range.start()..=range.end())
                 .for_each(|byte| set.add(byte)),
-            None => set = Self([u64::MAX; 4]),
+            None => set = Self::ALL,
         }
         set
     }
 
     /// Its members with letters in lower case, each once.
-    fn folded(&self) -> Vec<u8> {
-        let mut bytes: Vec<u8> = (0..=255)
-            .filter(|&byte| self.has(byte))
-            .map(|byte: u8| byte.to_ascii_lowercase())
-            .collect();
+    fn folded(self) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.bytes().map(|byte| byte.to_ascii_lowercase()).collect();
         bytes.sort_unstable();
         bytes.dedup();
         bytes
@@ -66,6 +70,8 @@ pub(super) struct Head {
     pub(super) bytes: Vec<ByteSet>,
     /// Whether a word must begin there.
     pub(super) boundary: bool,
+    /// Whether the text or a line must begin there.
+    pub(super) edge: bool,
     /// Nothing after this is of fixed length.
     ended: bool,
 }
@@ -84,8 +90,10 @@ fn extend(hir: &Hir, heads: &mut Vec<Head>) -> Option<()> {
     match hir.kind() {
         HirKind::Empty => {}
         HirKind::Look(look) => {
-            for head in heads.iter_mut().filter(|head| !head.ended) {
-                head.boundary |= *look == Look::WordAscii && head.bytes.is_empty();
+            let edge = matches!(look, Look::Start | Look::StartLF | Look::StartCRLF);
+            for head in heads.iter_mut().filter(|head| head.bytes.is_empty()) {
+                head.boundary |= *look == Look::WordAscii;
+                head.edge |= edge;
             }
         }
         HirKind::Literal(literal) => {
@@ -166,6 +174,14 @@ impl Head {
                 .zip(keyword)
                 .all(|(set, &byte)| set.folded() == [byte])
         })
+    }
+
+    /// The first of `keywords` in this beginning: its number and where it stands.
+    pub(super) fn first_of(&self, keywords: &[Vec<u8>]) -> Option<(usize, usize)> {
+        let places = keywords.iter().enumerate();
+        places
+            .filter_map(|(number, keyword)| Some((number, self.offset_of(keyword)?)))
+            .min_by_key(|&(_, offset)| offset)
     }
 
     /// Whether `text` begins so at `at`.
