@@ -342,7 +342,7 @@ impl Summary {
             unit: view.extent().thing(),
             commits: match view.extent() {
                 Extent::Commits(commits) => Some(commits),
-                Extent::Files | Extent::Objects => None,
+                Extent::Files | Extent::Objects | Extent::NewObjects => None,
             },
             bytes: coverage.bytes,
             findings: view.all_entries().len(),

@@ -82,6 +82,8 @@ pub enum Extent {
     Files,
     /// The objects of repositories: contents of files, commits, tags.
     Objects,
+    /// Of these, what has come since an earlier run.
+    NewObjects,
     /// What so many commits bring: contents of files, and messages.
     Commits(u64),
 }
@@ -92,17 +94,19 @@ impl Extent {
     pub fn thing(self) -> &'static str {
         match self {
             Self::Files => "file",
-            Self::Objects => "object",
+            Self::Objects | Self::NewObjects => "object",
             Self::Commits(_) => "change",
         }
     }
 }
 
 impl Report {
-    /// Whether something was read, or there was nothing to read: a range without commits.
+    /// Whether something was read, or there was nothing to read: a range without commits, nothing
+    /// new since an earlier run.
     #[must_use]
     pub fn scanned(&self) -> bool {
-        self.coverage.files > 0 || self.extent == Extent::Commits(0)
+        let may_be_empty = matches!(self.extent, Extent::Commits(0) | Extent::NewObjects);
+        self.coverage.files > 0 || may_be_empty
     }
 
     /// Whether everything that was asked for has been read.

@@ -17,7 +17,7 @@ pub fn line(report: &Report, options: &Options) -> String {
     if coverage.files > 0 {
         let commits = match report.extent {
             Extent::Commits(commits) => format!(" in {}", count(commits, "commit")),
-            Extent::Files | Extent::Objects => String::new(),
+            Extent::Files | Extent::Objects | Extent::NewObjects => String::new(),
         };
         line.push_str(&format!(
             " Scanned {}{commits} ({}) in {:.2} s",
@@ -45,6 +45,12 @@ pub fn line(report: &Report, options: &Options) -> String {
 fn verdict(report: &Report, options: &Options) -> String {
     let mut verdict = match view::open(report).count() as u64 {
         0 if report.extent == Extent::Commits(0) => "No commits in the range.".to_owned(),
+        0 if report.extent == Extent::NewObjects
+            && report.coverage.files == 0
+            && report.complete() =>
+        {
+            "No leaked keys: nothing has come since the last run.".to_owned()
+        }
         0 if report.coverage.files == 0 => {
             format!(
                 "Nothing was scanned: no {} was read.",

@@ -68,6 +68,17 @@ fn only_what_is_new_is_read_and_everything_is_reported() {
 }
 
 #[test]
+fn nothing_new_and_nothing_known_is_clean() {
+    let kit = GitKit::init(&[]);
+    kit.write("clean.txt", "clean");
+    kit.commit("clean");
+    for objects_read in [2, 0] {
+        let (report, code) = report(kit.path(), &["--incremental"]);
+        assert_eq!((objects(&report), code), (objects_read, Some(0)));
+    }
+}
+
+#[test]
 fn names_are_remembered_too() {
     let kit = grown();
     kit.write(&format!("{}.txt", keys::access_key_id(3)), "");

@@ -65,6 +65,9 @@ fn one(
         None => history::scan(&store, arguments.full_scan, detector, progress),
         Some(path) => {
             let known = states.read(&path);
+            if known.is_some() && submodule.is_none() {
+                progress.set_extent(Extent::NewObjects);
+            }
             let (report, next) = history::scan_after(
                 &store,
                 known.as_ref(),
