@@ -1,6 +1,6 @@
 //! A repository's whole history: what it holds, and since when.
 //!
-//! [`scan`] reads every object, reachable or not, and the names of files; [`attribute`] tells of
+//! [`scan()`] reads every object, reachable or not, and the names of files; [`attribute`] tells of
 //! what was found where in history it is.
 
 mod attribution;
@@ -46,7 +46,7 @@ pub fn scan(
     scan_what_is_new(store, None, full_scan, detector, progress).0
 }
 
-/// As [`scan`], without what `known` has read already with the rules of the digest `rules`. What
+/// As [`scan()`], without what `known` has read already with the rules of the digest `rules`. What
 /// was found then is found again. Gives the state that the next run may start from, unless
 /// something could not be read.
 pub fn scan_after(
