@@ -44,6 +44,26 @@ fn staged_asks_when_it_is_told_to() {
 }
 
 #[test]
+fn history_asks_once_about_what_many_commits_hold() {
+    let (server, tree, fake) = staged(137, State::Active);
+    for number in 0..3 {
+        tree.write("notes.txt", format!("{number}\n{}", text_of(&fake)));
+        tree.git(".", &["add", "."]);
+        tree.git(".", &["commit", "-qm", "more"]);
+    }
+    tree.git(".", &["rm", "-q", "notes.txt", "000.ini"]);
+    tree.git(".", &["commit", "-qm", "gone"]);
+    let url = server.url();
+    let arguments = ["history", "--verify", "--sts-endpoint", &url, "-o", "json"];
+    let outcome = call(&tree, &arguments);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let found = super::program::findings(&outcome);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["verdict"]["state"], "live");
+    assert_eq!(server.log().len(), 1);
+}
+
+#[test]
 fn staged_blocks_by_what_is_live_when_it_is_told_to() {
     for (state, expected) in [
         (State::Active, 1),
