@@ -66,4 +66,18 @@ mod tests {
             []
         );
     }
+
+    /// Texts end anywhere: files are cut off, and versions of a text are looked at in pieces.
+    #[test]
+    fn an_example_may_end_anywhere() {
+        let rules = RuleSet::builtin().with_confidence(Confidence::Low);
+        let detector = Detector::new(&rules);
+        let examples = |rule: &RuleHandle| rule.rule().test.matching.clone();
+        for example in rules.enabled().flat_map(examples) {
+            let text = expand(&example).into_bytes();
+            for end in (0..text.len()).step_by(1 + text.len() / 60) {
+                detector.scan(&Blob::whole(&Origin::Stdin, &text[..end]));
+            }
+        }
+    }
 }

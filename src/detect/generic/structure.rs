@@ -87,7 +87,8 @@ fn key_body(after: &[u8]) -> Option<(Vec<u8>, Range<usize>, bool)> {
         let line = &after[at..line_end];
         let is_header = body.is_empty() && memchr::memmem::find(line, b": ").is_some();
         if is_header {
-            at = line_end + 1;
+            // The text may end with that line, without a line feed.
+            at = after.len().min(line_end + 1);
             continue;
         }
         let byte = after[at];
@@ -230,6 +231,8 @@ mod tests {
         assert_eq!(key(&whole.replacen("MII", "AII", 1)), None);
         let cut = format!("-----BEGIN PRIVATE KEY-----\n{}", &body[..130]);
         assert!(key(&cut).is_some());
+        // A text may end within a header line.
+        assert_eq!(key("-----BEGIN PRIVATE KEY-----\nProc-Type: 4"), None);
     }
 
     #[test]
