@@ -2,6 +2,7 @@
 //! is reported, and does not block.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use crate::detect::Detector;
@@ -33,7 +34,7 @@ pub fn introduced(mut report: Report, changes: &Changes, detector: &Detector) ->
     };
     let mut parted = Introduced::default();
     for finding in std::mem::take(&mut report.findings) {
-        let (old, new): (Vec<Occurrence>, Vec<Occurrence>) = finding
+        let (old, mut new): (Vec<Occurrence>, Vec<Occurrence>) = finding
             .occurrences
             .iter()
             .cloned()
@@ -41,6 +42,8 @@ pub fn introduced(mut report: Report, changes: &Changes, detector: &Detector) ->
         if !old.is_empty() && new.is_empty() {
             parted.before.push(finding);
         } else {
+            new.extend(uncovered(old, &new));
+            new.sort();
             report.findings.push(Finding {
                 occurrences: new,
                 ..finding
@@ -52,6 +55,29 @@ pub fn introduced(mut report: Report, changes: &Changes, detector: &Detector) ->
     report.not_scanned.dedup();
     parted.report = report;
     parted
+}
+
+/// Of the places that were there before, versions of a path at which the same change brings the
+/// credential, with a comment that allows it, which they have not: a commit that takes the comment
+/// out again must not hide behind the one that brought it.
+fn uncovered(old: Vec<Occurrence>, new: &[Occurrence]) -> Vec<Occurrence> {
+    let allowed: HashSet<&Path> = new
+        .iter()
+        .filter(|it| it.allow.is_some())
+        .filter_map(|it| path_in_commit(&it.origin))
+        .collect();
+    let is_open = |it: &Occurrence| {
+        let path = path_in_commit(&it.origin);
+        it.allow.is_none() && path.is_some_and(|path| allowed.contains(path))
+    };
+    old.into_iter().filter(is_open).collect()
+}
+
+fn path_in_commit(origin: &Origin) -> Option<&Path> {
+    match origin {
+        Origin::Commit { path, .. } => Some(path),
+        _ => None,
+    }
 }
 
 /// Which credentials the versions before hold, looked up once an origin.

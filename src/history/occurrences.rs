@@ -1,6 +1,7 @@
 //! The places of a finding as a report lists them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::attribution::Attribution;
 use super::graph::CommitNumber;
@@ -20,6 +21,21 @@ struct Place {
     class: usize,
     rank: u32,
     origin: Origin,
+    hit: HitId,
+    /// Whether no comment allows it there.
+    open: bool,
+}
+
+impl Place {
+    fn new(class: usize, rank: u32, origin: Origin) -> Self {
+        Self {
+            class,
+            rank,
+            origin,
+            hit: HitId::MAX,
+            open: true,
+        }
+    }
 }
 
 /// The places of `finding`, one for each path and message, each as it was first; at most
@@ -29,54 +45,86 @@ pub(super) fn placed(
     store: &ObjectStore,
     finding: &Finding,
 ) -> (Vec<Occurrence>, u64) {
-    let mut chosen: BTreeMap<Vec<u8>, (Place, HitId)> = BTreeMap::new();
-    let mut others: Vec<(Place, HitId)> = Vec::new();
-    let mut hits: Vec<HitId> = finding
-        .occurrences
-        .iter()
-        .filter_map(|it| attribution.hits.number(&subject(&it.origin)?))
-        .collect();
-    hits.sort_unstable();
-    hits.dedup();
-    for hit in hits {
-        match &attribution.hits.all[hit as usize].0 {
-            Subject::Object(Kind::Commit, id) => others.push((message(attribution, id), hit)),
-            Subject::Object(Kind::Tag, id) => others.push((tag(store, id), hit)),
-            subject => {
-                let is_name = matches!(subject, Subject::Name(_));
-                for (path, place) in paths(attribution, hit, is_name) {
-                    let known = chosen.get(&path).is_some_and(|known| known.0 <= place);
-                    if !known {
-                        chosen.insert(path, (place, hit));
-                    }
-                }
-            }
-        }
-    }
-    others.extend(chosen.into_values());
-    others.sort();
-    if others.is_empty() {
+    let (mut places, lost) = places(attribution, store, finding);
+    if places.is_empty() {
         return (
             finding.occurrences.clone(),
             finding.occurrences.len() as u64,
         );
     }
-    // A version without the comment counts, whichever is listed.
-    let allowed = finding.occurrences.iter().all(|it| it.allow.is_some());
-    let count = others.len() as u64;
-    others.truncate(MOST_PLACES);
-    let listed = others.into_iter().flat_map(|(place, hit)| {
-        let same = move |it: &&Occurrence| {
-            subject(&it.origin).and_then(|it| attribution.hits.number(&it)) == Some(hit)
-        };
+    let count = places.len() as u64;
+    if places.len() > MOST_PLACES {
+        // What no comment allows decides, so it is listed.
+        places.sort_by(|one, other| (!one.open, one).cmp(&(!other.open, other)));
+        places.truncate(MOST_PLACES);
+    }
+    places.sort();
+    let listed = places.into_iter().flat_map(|place| {
+        let hit = place.hit;
+        let same = move |it: &&Occurrence| number(attribution, it) == Some(hit);
         let moved = move |it: &Occurrence| Occurrence {
             origin: place.origin.clone(),
-            allow: it.allow.clone().filter(|_| allowed),
+            allow: it.allow.clone().filter(|_| !place.open && !lost),
             ..it.clone()
         };
         finding.occurrences.iter().filter(same).map(moved)
     });
     (listed.collect(), count)
+}
+
+/// All places of `finding`; and whether it stands somewhere without a comment that allows it where
+/// nothing leads to.
+fn places(
+    attribution: &Attribution<'_>,
+    store: &ObjectStore,
+    finding: &Finding,
+) -> (Vec<Place>, bool) {
+    // By hit: whether a comment is lacking.
+    let mut hits: BTreeMap<HitId, bool> = BTreeMap::new();
+    for occurrence in &finding.occurrences {
+        if let Some(hit) = number(attribution, occurrence) {
+            *hits.entry(hit).or_default() |= occurrence.allow.is_none();
+        }
+    }
+    let mut by_path: BTreeMap<Vec<u8>, Place> = BTreeMap::new();
+    let mut messages: Vec<Place> = Vec::new();
+    let mut lost = false;
+    for (hit, open) in hits {
+        let place = |place: Place| Place { hit, open, ..place };
+        match &attribution.hits.all[hit as usize].0 {
+            Subject::Object(Kind::Commit, id) => messages.push(place(message(attribution, id))),
+            Subject::Object(Kind::Tag, id) => messages.push(place(tag(store, id))),
+            subject => {
+                let paths = paths(attribution, hit, matches!(subject, Subject::Name(_)));
+                lost |= open && paths.is_empty();
+                for (path, found) in paths {
+                    join(&mut by_path, path, place(found));
+                }
+            }
+        }
+    }
+    messages.extend(by_path.into_values());
+    (messages, lost)
+}
+
+/// Adds a place to those by path, of which the first is kept. A version of the path without the
+/// comment counts, whichever is listed.
+fn join(by_path: &mut BTreeMap<Vec<u8>, Place>, path: Vec<u8>, mut place: Place) {
+    match by_path.entry(path) {
+        Entry::Vacant(entry) => drop(entry.insert(place)),
+        Entry::Occupied(mut entry) => {
+            let known = entry.get_mut();
+            let open = known.open || place.open;
+            if place < *known {
+                std::mem::swap(known, &mut place);
+            }
+            known.open = open;
+        }
+    }
+}
+
+fn number(attribution: &Attribution<'_>, occurrence: &Occurrence) -> Option<HitId> {
+    attribution.hits.number(&subject(&occurrence.origin)?)
 }
 
 /// The paths at which a hit stands.
@@ -100,23 +148,15 @@ fn paths(attribution: &Attribution<'_>, hit: HitId, is_name: bool) -> Vec<(Vec<u
         .collect();
     for path in attribution.staged.get(&hit).into_iter().flatten() {
         let origin = Origin::Index(path_of(path));
-        let class = Reachability::Index as usize;
-        let place = Place {
-            class,
-            rank: 0,
-            origin,
-        };
+        let place = Place::new(Reachability::Index as usize, 0, origin);
         found.push((path.clone(), place));
     }
     found
 }
 
 fn place(attribution: &Attribution<'_>, commit: CommitNumber, origin: Origin) -> Place {
-    Place {
-        class: attribution.classes[commit as usize] as usize,
-        rank: attribution.ranks[commit as usize],
-        origin,
-    }
+    let class = attribution.classes[commit as usize] as usize;
+    Place::new(class, attribution.ranks[commit as usize], origin)
 }
 
 fn message(attribution: &Attribution<'_>, id: &ObjectId) -> Place {
@@ -145,9 +185,5 @@ fn tag(store: &ObjectStore, id: &ObjectId) -> Place {
 
 /// A place that no commit leads to.
 fn last(origin: Origin) -> Place {
-    Place {
-        class: usize::MAX,
-        rank: 0,
-        origin,
-    }
+    Place::new(usize::MAX, 0, origin)
 }

@@ -13,6 +13,8 @@ mod history_corrupt;
 mod history_equality;
 mod history_incremental;
 mod history_kit;
+mod history_log;
+mod history_many;
 mod history_objects;
 mod history_places;
 mod hook_kit;
