@@ -9,6 +9,11 @@
 /// stands for the text `${NAME}`.
 #[must_use]
 pub fn expand(text: &str) -> String {
+    expand_anew(text, "")
+}
+
+/// The same with other values for each `salt`.
+pub(crate) fn expand_anew(text: &str, salt: &str) -> String {
     let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -24,7 +29,7 @@ pub fn expand(text: &str) -> String {
             rest = after;
             continue;
         };
-        let seed = || format!("{text} {}", expanded.len());
+        let seed = || format!("{text} {}{salt}", expanded.len());
         match value(name).or_else(|| super::placeholder::value(name, &seed())) {
             Some(value) => expanded.push_str(&value),
             None => expanded.push_str(&format!("${{{name}}}")),

@@ -110,6 +110,8 @@ pub enum Structure {
     JwtKubernetes,
     /// Base64 of `user:password`.
     Base64Userinfo,
+    /// The `kind: Secret` of a Kubernetes manifest: one of its data is a secret.
+    KubernetesSecret,
     /// A Discord token: its first part is base64 of a number.
     DiscordToken,
     /// A password in a URL or on a command line: not a placeholder, not a local service's.
@@ -136,6 +138,7 @@ impl Structure {
             "jwt" => Self::Jwt,
             "jwt-kubernetes" => Self::JwtKubernetes,
             "base64-userinfo" => Self::Base64Userinfo,
+            "kubernetes-secret" => Self::KubernetesSecret,
             "discord-token" => Self::DiscordToken,
             "url-password" => Self::UrlPassword,
             "generic-value" => Self::GenericValue,

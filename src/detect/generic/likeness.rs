@@ -27,7 +27,7 @@ const PLACEHOLDER_WORDS: [&[u8]; 20] = [
 ];
 
 /// Passwords that are in every tutorial, and words that stand for one.
-const COMMON_PASSWORDS: [&[u8]; 34] = [
+const COMMON_PASSWORDS: [&[u8]; 35] = [
     b"pass",
     b"pwd",
     b"secret",
@@ -62,6 +62,7 @@ const COMMON_PASSWORDS: [&[u8]; 34] = [
     b"hidden",
     b"mypw",
     b"secur",
+    b"value",
 ];
 
 /// Shannon entropy in bits a byte.
@@ -118,19 +119,56 @@ fn is_periodic(bytes: &[u8]) -> bool {
 
 /// Whether `password` in a URL or a command is one that somebody uses.
 pub(super) fn is_used_password(user: &[u8], password: &[u8]) -> bool {
-    let folded = password.to_ascii_lowercase();
-    let common = COMMON_PASSWORDS
-        .iter()
-        .any(|word| memchr::memmem::find(&folded, word).is_some());
-    let word = password.len() <= 12 && password.iter().all(u8::is_ascii_lowercase);
     let reference = password.iter().any(|byte| b"%*[](){}".contains(byte))
         && !has_percent_escapes_only(password);
     password.len() >= 6
-        && !common
-        && !word
         && !reference
+        && !is_common_password(password)
+        && !is_words(password)
         && !user.eq_ignore_ascii_case(password)
         && !is_placeholder(password)
+}
+
+/// Whether a word of [`COMMON_PASSWORDS`] makes `password`, digits for letters included. Three letters
+/// are met by chance: they count where they are a third of it.
+fn is_common_password(password: &[u8]) -> bool {
+    let folded = password.to_ascii_lowercase();
+    let spoken: Vec<u8> = folded.iter().map(letter).collect();
+    COMMON_PASSWORDS.iter().any(|word| {
+        let holds = |text: &[u8]| memchr::memmem::find(text, word).is_some();
+        (holds(&folded) && (word.len() > 3 || word.len() * 3 >= password.len()))
+            || (word.len() > 4 && holds(&spoken))
+    })
+}
+
+/// The letter that a digit or sign is written for.
+fn letter(byte: &u8) -> u8 {
+    match byte {
+        b'0' => b'o',
+        b'1' => b'i',
+        b'3' => b'e',
+        b'4' | b'@' => b'a',
+        b'5' | b'$' => b's',
+        b'7' => b't',
+        other => *other,
+    }
+}
+
+/// Whether `password` is one short word, or a few with something between them; percent escapes
+/// are between words, too.
+fn is_words(password: &[u8]) -> bool {
+    let mut letters = 0;
+    let mut at = 0;
+    while let Some(&byte) = password.get(at) {
+        match byte {
+            b'%' => at += 2,
+            b'-' | b'_' | b'.' | b':' | b' ' => {}
+            b'a'..=b'z' => letters += 1,
+            _ => return false,
+        }
+        at += 1;
+    }
+    letters <= if letters == password.len() { 12 } else { 16 }
 }
 
 fn has_percent_escapes_only(password: &[u8]) -> bool {
@@ -243,10 +281,20 @@ mod tests {
             "abc",
             "letmein",
             "%(pw)s",
+            "S3cr3t99",
+            "too-late-in-file",
+            "x-oauth-basic",
+            "%EF%BF%BDnode",
+            "pa%22ss",
         ] {
             assert!(!is_used_password(b"app", text.as_bytes()), "{text}");
         }
-        for text in ["kT9xQ2vLm8Zr", "Zr4%21WcYb", "correct-Horse-7-staple"] {
+        for text in [
+            "kT9xQ2vLm8Zr",
+            "Zr4%21WcYb",
+            "correct-Horse-7-staple",
+            "qwzkjhgtrplmnbv",
+        ] {
             assert!(is_used_password(b"app", text.as_bytes()), "{text}");
         }
         assert!(!is_used_password(b"kT9xQ2vL", b"kT9xQ2vL"));

@@ -6,9 +6,11 @@
 //! match can reach (`shape`). What it matches is then looked at more closely: entropy, checksum,
 //! structure, placeholders, allowlists.
 
+mod block;
 mod compile;
 mod grams;
 mod likeness;
+mod manifest;
 mod notice;
 #[cfg(test)]
 mod place;
@@ -352,6 +354,9 @@ impl Pass<'_> {
         };
         match pattern.structure {
             Some(structure) => structure::check(structure, &candidate),
+            None if pattern.builtin && block::is_line_of_block(self.text, &candidate.secret) => {
+                None
+            }
             None => Some(candidate.secret),
         }
     }

@@ -162,8 +162,19 @@ fn fingerprint(engine: &Engine, blob: &Blob<'_>, found: &Match) -> Fingerprint {
     }
     let digest = Sha256::digest([b"straykey password".as_slice(), secret].concat());
     let twelve_bits = [digest[0], digest[1] & 0xF0];
-    let before = found.whole.start.min(found.secret.start)..found.secret.start;
-    let after = found.secret.end..found.whole.end.max(found.secret.end);
+    // A secret beside what the rule matched is known by its own line: others may stand between.
+    let beside = found.secret.start < found.whole.start || found.secret.end > found.whole.end;
+    let start = match beside {
+        true => memchr::memrchr(b'\n', &blob.bytes[..found.secret.start]).map_or(0, |at| at + 1),
+        false => found.whole.start,
+    };
+    let before = start..found.secret.start;
+    let end = if beside {
+        found.secret.end
+    } else {
+        found.whole.end
+    };
+    let after = found.secret.end..end;
     let context = [&blob.bytes[before], &blob.bytes[after]];
     Fingerprint::of("password", &[id, context[0], context[1], &twelve_bits])
 }

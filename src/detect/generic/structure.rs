@@ -5,6 +5,7 @@ use std::ops::Range;
 use data_encoding::BASE64URL_NOPAD;
 
 use super::likeness::{base64, is_local, is_random_value, is_used_password};
+use super::manifest::secret_value;
 use crate::rules::crc32;
 use crate::rules::pattern::{Checksum, Structure};
 
@@ -47,6 +48,9 @@ pub(super) fn check(structure: Structure, candidate: &Candidate<'_>) -> Option<R
         Structure::Jwt => is_jwt(secret),
         Structure::JwtKubernetes => is_jwt(secret) && jwt_of_kubernetes(secret),
         Structure::Base64Userinfo => is_userinfo(secret),
+        Structure::KubernetesSecret => {
+            return secret_value(candidate.text, candidate.whole.start);
+        }
         Structure::DiscordToken => is_discord_token(secret),
         Structure::UrlPassword => is_url_password(candidate),
         Structure::GenericValue => is_random_value(secret),
@@ -82,13 +86,8 @@ fn key_body(after: &[u8]) -> Option<(Vec<u8>, Range<usize>, bool)> {
     let (mut start, mut end) = (0, 0);
     let mut at = 0;
     while at < after.len() {
-        let line_end = memchr::memchr(b'\n', &after[at..]).map_or(after.len(), |feed| at + feed);
-        // A header line (`Proc-Type: 4,ENCRYPTED`, `Comment: …`, `Version: …`) is not the key.
-        let line = &after[at..line_end];
-        let is_header = body.is_empty() && memchr::memmem::find(line, b": ").is_some();
-        if is_header {
-            // The text may end with that line, without a line feed.
-            at = after.len().min(line_end + 1);
+        if body.is_empty() && is_header_line(&after[at..]) {
+            at = next_line(after, at);
             continue;
         }
         let byte = after[at];
@@ -114,6 +113,24 @@ fn key_body(after: &[u8]) -> Option<(Vec<u8>, Range<usize>, bool)> {
     let padding = memchr::memchr(b'=', &body).unwrap_or(body.len());
     body.truncate(padding);
     (body.len() >= KEY_LEAST).then_some((body, start..end, ended))
+}
+
+/// Whether `text` begins with a header line (`Proc-Type: 4,ENCRYPTED`, `Comment: …`, `Version: …`),
+/// which is not the key.
+fn is_header_line(text: &[u8]) -> bool {
+    let name = text
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-')
+        .count();
+    (1..=30).contains(&name) && text[name..].starts_with(b": ")
+}
+
+/// Where the line after the one at `at` begins; its end may be written as `\n`.
+fn next_line(text: &[u8], at: usize) -> usize {
+    let feed = memchr::memchr(b'\n', &text[at..]).map(|feed| at + feed + 1);
+    let escaped = memchr::memmem::find(&text[at..], b"\\n").map(|feed| at + feed + 2);
+    let ends = feed.into_iter().chain(escaped);
+    ends.min().unwrap_or(text.len())
 }
 
 /// Whether `bytes` are a DER sequence, whole if it is said to have `ended`.
@@ -193,13 +210,17 @@ fn is_url_password(candidate: &Candidate<'_>) -> bool {
         .and_then(|before| before.rsplit(|byte| b"/ \"'".contains(byte)).next())
         .unwrap_or_default();
     let after = &candidate.text[candidate.secret.end..candidate.whole.end];
-    let local = after.strip_prefix(b"@").is_some_and(|host| {
-        let end = host
-            .iter()
-            .position(|byte| !byte.is_ascii_alphanumeric() && !b".-_".contains(byte))
-            .unwrap_or(host.len());
-        is_local(&host[..end])
-    });
+    let address = |text: &[u8]| memchr::memmem::find(text, b"://").map(|at| at + 3);
+    let host = match after.strip_prefix(b"@") {
+        Some(host) => host,
+        None => address(before).map_or(&b""[..], |at| &before[at..]),
+    };
+    let end = host
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && !b".-_".contains(byte))
+        .unwrap_or(host.len());
+    let known = after.starts_with(b"@") || end > 1;
+    let local = known && is_local(&host[..end]);
     !local && is_used_password(user, candidate.secret())
 }
 
@@ -227,6 +248,13 @@ mod tests {
         assert!(key(&quoted.replace(" +", "")).is_some());
         let with_header = whole.replacen('\n', "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES,00\n\n", 1);
         assert_eq!(key(&with_header), Some(body.clone()));
+        let joined = body.replace('\n', "\\n");
+        let end = "-----END PRIVATE KEY-----\\n\", \"mail\": \"x\"}";
+        let json = format!("{{\"key\": \"-----BEGIN PRIVATE KEY-----\\n{joined}\\n{end}");
+        assert_eq!(key(&json), Some(joined));
+        let one_line = body.replace('\n', "");
+        let json = format!("{{\"key\": \"-----BEGIN PRIVATE KEY-----{one_line}{end}");
+        assert_eq!(key(&json), Some(one_line));
         assert_eq!(key("-----BEGIN PRIVATE KEY-----\\n(.*)"), None);
         assert_eq!(key(&whole.replacen("MII", "AII", 1)), None);
         let cut = format!("-----BEGIN PRIVATE KEY-----\n{}", &body[..130]);
