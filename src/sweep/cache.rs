@@ -4,10 +4,11 @@
 //! meet. Whoever works in it holds a lock on the file beside it. The one that was not used for
 //! longest goes first.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -152,6 +153,55 @@ impl Cache {
     }
 }
 
+/// The room that one mirror may take.
+#[derive(Debug)]
+pub struct Room<'m> {
+    mirror: &'m Path,
+    limit: Option<u64>,
+    looked: Cell<Option<Instant>>,
+    over: Cell<bool>,
+}
+
+/// Time between two looks at the size of a mirror.
+const LOOK: Duration = Duration::from_millis(500);
+
+impl<'m> Room<'m> {
+    /// Of `limit` bytes, if there is one, for `mirror`.
+    #[must_use]
+    pub fn new(mirror: &'m Path, limit: Option<u64>) -> Self {
+        Self {
+            mirror,
+            limit,
+            looked: Cell::new(None),
+            over: Cell::new(false),
+        }
+    }
+
+    /// Whether the mirror has been seen to be larger. Looks from time to time.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let looked = self.looked.get();
+        if self.limit.is_some() && looked.is_none_or(|at| at.elapsed() > LOOK) {
+            self.look();
+            self.looked.set(Some(Instant::now()));
+        }
+        self.over.get()
+    }
+
+    /// The limit, if the mirror is larger, now or when it was last looked at.
+    #[must_use]
+    pub fn passed(&self) -> Option<u64> {
+        self.look();
+        self.limit.filter(|_| self.over.get())
+    }
+
+    fn look(&self) {
+        if self.limit.is_some_and(|limit| size(self.mirror) > limit) {
+            self.over.set(true);
+        }
+    }
+}
+
 /// Deletes what a killed git leaves behind: half packs, and locks that would stop the next one.
 fn drop_leftovers(mirror: &Path) -> io::Result<()> {
     let mut folders = vec![mirror.to_owned()];
@@ -209,7 +259,7 @@ mod tests {
             fill(&mirror, 100);
             paths.push(mirror.path().to_owned());
             cache.give_back(mirror).unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
         let there: Vec<bool> = paths.iter().map(|path| path.exists()).collect();
         assert_eq!(there, [false, true, true]);

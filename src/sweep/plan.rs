@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::forge::{Forge, ForgeError};
 use super::metrics::Metrics;
+use super::patience::Patience;
 use super::store::{Listing, Store, StoreError};
 use super::target::{Repository, Target, TargetError};
 use crate::source::git::Repository as GitRepository;
@@ -150,6 +151,8 @@ pub struct Planner<'p> {
     pub forge: &'p dyn Fn(&Target) -> Result<Forge, ForgeError>,
     /// What is counted.
     pub metrics: &'p Metrics,
+    /// How long the database may be away.
+    pub patience: Patience<'p>,
 }
 
 /// Repositories written at a time.
@@ -164,12 +167,12 @@ impl Planner<'_> {
     /// # Errors
     /// Where it cannot be listed to its end; what was listed until then stays.
     pub fn plan(&self, target: &Target) -> Result<u64, PlanError> {
-        let mut listing = self
-            .store
-            .begin_listing(&target.to_string(), self.rule_set)?;
+        let begin = || self.store.begin_listing(&target.to_string(), self.rule_set);
+        let mut listing = self.patience.call(begin)?;
         let result = self.list(target, &mut listing);
         let reason = result.as_ref().err().map(ToString::to_string);
-        self.store.end_listing(&listing, reason.as_deref())?;
+        let end = || self.store.end_listing(&listing, reason.as_deref());
+        self.patience.call(end)?;
         result.map(|()| listing.listed())
     }
 
@@ -200,7 +203,8 @@ impl Planner<'_> {
         let all = more.len();
         more.retain(|repository| self.filters.let_in(repository));
         let left_out = (all - more.len()) as u64;
-        self.store.list(listing, &more, left_out)?;
+        self.patience
+            .call(|| self.store.list(listing, &more, left_out))?;
         self.metrics.listed(more.len() as u64);
         Ok(())
     }

@@ -1,16 +1,19 @@
 //! Working jobs off: taking one, fetching, scanning what is new, writing down what was found.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::sync::{PoisonError, RwLock};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::cache::{Cache, Mirror};
+use super::cache::{Cache, Mirror, Room};
 use super::git::{Git, GitError};
 use super::hosts::{Hosts, Permit};
 use super::identity::OrganizationKey;
 use super::known::Known;
+use super::lease::{Hold, Keeper};
 use super::metrics::{Event, Metrics, Outcome};
+use super::patience::Patience;
 use super::scanner::{self, Rules, families, refs_digest};
 use super::store::{Job, LastScan, ScanResult, Store, StoreError};
 use crate::finding::Finding;
@@ -31,6 +34,8 @@ pub struct Settings {
     pub attempts: u64,
     /// Longest time for one repository.
     pub time_limit: Duration,
+    /// Most bytes on disk for one repository.
+    pub disk_limit: Option<u64>,
     /// Pause before the second try, doubled for each one after it.
     pub pause: Duration,
     /// How long the database may be away.
@@ -67,6 +72,8 @@ pub struct Worker<'w> {
     pub stop: &'w AtomicBool,
     /// Whether jobs are still being added by this process.
     pub planning: &'w AtomicBool,
+    /// Held by the jobs of this process, by one that may be what kills it alone.
+    pub turn: &'w RwLock<()>,
     /// Limits and names.
     pub settings: Settings,
 }
@@ -88,6 +95,16 @@ impl From<StoreError> for JobError {
     }
 }
 
+/// What a worker did last.
+enum Did {
+    Work,
+    Nothing,
+    HandBack,
+}
+
+/// From this attempt on a job whose workers have died is carried out alone.
+const DEADLY: u64 = 3;
+
 /// How long a worker sleeps where there is nothing to take.
 const NAP: Duration = Duration::from_millis(200);
 
@@ -98,21 +115,49 @@ impl Worker<'_> {
     /// Where the store fails for longer than the settings' patience.
     pub fn run(&self) -> Result<(), StoreError> {
         while !self.is_stopped() {
-            let take = || {
-                let settings = &self.settings;
-                self.store
-                    .take(&settings.name, settings.lease, settings.attempts)
-            };
-            match self.patiently(take)? {
-                Some(job) => self.work(&job)?,
-                None if self.is_over()? => break,
-                None => thread::sleep(NAP),
+            match self.beside_others()? {
+                Did::Work => {}
+                Did::Nothing if self.is_over()? => break,
+                Did::Nothing => thread::sleep(NAP),
+                Did::HandBack => self.alone()?,
             }
         }
         Ok(())
     }
 
-    fn is_stopped(&self) -> bool {
+    /// Takes a job and works it off, unless it may be what killed the workers before this one:
+    /// those beside it would be taken down with it each time, and be given up with it.
+    fn beside_others(&self) -> Result<Did, StoreError> {
+        let _turn = self.turn.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(job) = self.take()? else {
+            return Ok(Did::Nothing);
+        };
+        if job.abandoned && job.attempt >= DEADLY.min(self.settings.attempts) {
+            self.patiently(|| self.store.hand_back(&job))?;
+            return Ok(Did::HandBack);
+        }
+        self.work(&job)?;
+        Ok(Did::Work)
+    }
+
+    /// Works off the next job, and nothing else is done in this process meanwhile.
+    fn alone(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.write().unwrap_or_else(PoisonError::into_inner);
+        match self.take()? {
+            Some(job) => self.work(&job),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&self) -> Result<Option<Job>, StoreError> {
+        let settings = &self.settings;
+        self.patiently(|| {
+            self.store
+                .take(&settings.name, settings.lease, settings.attempts)
+        })
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
@@ -127,33 +172,24 @@ impl Worker<'_> {
 
     /// Repeats what fails because the database is away.
     fn patiently<T>(&self, call: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let start = Instant::now();
-        loop {
-            match call() {
-                Err(error)
-                    if error.is_passing()
-                        && start.elapsed() < self.settings.patience
-                        && !self.is_stopped() =>
-                {
-                    self.metrics.event(&Event::StoreAway(error.to_string()));
-                    thread::sleep(Duration::from_secs(1));
-                }
-                result => return result,
-            }
-        }
+        let patience = Patience {
+            longest: self.settings.patience,
+            stop: self.stop,
+            metrics: self.metrics,
+        };
+        patience.call(call)
     }
 
     fn work(&self, job: &Job) -> Result<(), StoreError> {
         let start = Instant::now();
-        let progress = Progress::default();
-        let lost = AtomicBool::new(false);
+        let hold = Hold::default();
         let result = thread::scope(|scope| {
-            let _keeper = Keeper::start(scope, self, job, &progress, &lost);
-            self.carry_out(job, &progress)
+            let _keeper = Keeper::start(scope, self, job, &hold);
+            self.guarded(job, &hold)
         });
         let outcome = match result {
             Ok(outcome) => outcome,
-            Err(_) if lost.load(Ordering::Relaxed) => Outcome::Lost,
+            Err(_) if hold.lost.load(Ordering::Relaxed) => Outcome::Lost,
             Err(_) if self.is_stopped() => {
                 self.patiently(|| self.store.put_back(job))?;
                 return Ok(());
@@ -190,6 +226,19 @@ impl Worker<'_> {
         let pause = pause.min(Duration::from_secs(1800));
         self.patiently(|| self.store.retry_later(job, &reason, pause))?;
         Ok(Outcome::Later(reason))
+    }
+
+    /// Carries `job` out, whatever happens there.
+    fn guarded(&self, job: &Job, hold: &Hold) -> Result<Outcome, JobError> {
+        let carry_out = AssertUnwindSafe(|| self.carry_out(job, &hold.progress));
+        // What the panic says may quote the repository; where it was is told on standard error.
+        let defect = |_| {
+            Err(JobError::Passing {
+                reason: "a defect in straykey ended its scan".to_owned(),
+                limited: false,
+            })
+        };
+        panic::catch_unwind(carry_out).unwrap_or_else(defect)
     }
 
     fn carry_out(&self, job: &Job, progress: &Progress) -> Result<Outcome, JobError> {
@@ -232,14 +281,21 @@ impl Worker<'_> {
         progress: &Progress,
         permit: Permit<'_>,
     ) -> Result<Outcome, JobError> {
-        let stopped = || progress.is_stopped() || self.is_stopped();
+        let room = Room::new(mirror.path(), self.settings.disk_limit);
+        let stopped = || progress.is_stopped() || self.is_stopped() || room.is_over();
         let format = match refs.first().map(|reference| reference.target.hash()) {
             Some(HashKind::Sha256) => "sha256",
             _ => "sha1",
         };
-        self.git
-            .fetch(&job.repository.url, mirror.path(), format, &stopped)
-            .map_err(|error| self.refused(error))?;
+        let fetched = self
+            .git
+            .fetch(&job.repository.url, mirror.path(), format, &stopped);
+        if let Some(limit) = room.passed() {
+            mirror.clear().map_err(passing)?;
+            let reason = format!("takes more than {limit} bytes on disk (--disk-limit)");
+            return Err(JobError::Final(reason));
+        }
+        fetched.map_err(|error| self.refused(error))?;
         drop(permit);
         let (repository, _) = scanner::open(mirror.path()).map_err(|reason| JobError::Passing {
             reason,
@@ -411,99 +467,4 @@ fn passing(error: std::io::Error) -> JobError {
 fn now() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.map_or(0, |time| time.as_secs())
-}
-
-/// Renews a job's lease from a thread of its own, however busy the others are, and stops the work
-/// when the job is lost or has taken too long.
-struct Keeper<'s> {
-    running: Option<(Sender<()>, ScopedJoinHandle<'s, ()>)>,
-}
-
-impl<'s> Keeper<'s> {
-    fn start<'e: 's>(
-        scope: &'s Scope<'s, 'e>,
-        worker: &'e Worker<'_>,
-        job: &'e Job,
-        progress: &'e Progress,
-        lost: &'e AtomicBool,
-    ) -> Self {
-        let (done, waiting) = mpsc::channel::<()>();
-        let keep = move || {
-            let start = Instant::now();
-            let lease = worker.settings.lease;
-            let mut renewed = Instant::now();
-            let tick = (lease / 3).min(Duration::from_millis(500));
-            while waiting.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-                if start.elapsed() > worker.settings.time_limit || worker.is_stopped() {
-                    progress.stop();
-                }
-                if renewed.elapsed() < lease / 3 {
-                    continue;
-                }
-                renewed = Instant::now();
-                // A database that is away tells nothing: the lease is still ours when it is back,
-                // unless it says otherwise.
-                if matches!(worker.store.renew(job, lease), Ok(false)) {
-                    lost.store(true, Ordering::Relaxed);
-                    progress.stop();
-                }
-            }
-        };
-        Self {
-            running: Some((done, scope.spawn(keep))),
-        }
-    }
-}
-
-impl Drop for Keeper<'_> {
-    fn drop(&mut self) {
-        if let Some((done, handle)) = self.running.take() {
-            drop(done);
-            let _ = handle.join();
-        }
-    }
-}
-
-/// A name for a worker: unique to each start, on each machine.
-#[must_use]
-pub fn unique_name(number: usize) -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let since = since.map_or(0, |time| time.as_millis());
-    format!("{}/{}/{since}/{number}", machine(), std::process::id())
-}
-
-fn machine() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
-}
-
-/// Gives up the leases of workers of this machine whose process is gone: who was killed and is
-/// started again need not wait for them. Where it is mistaken (two machines of one name), a
-/// repository is scanned twice and written once.
-///
-/// # Errors
-/// Where the store fails.
-pub fn abandon_dead(store: &Store) -> Result<(), StoreError> {
-    let machine = machine();
-    for worker in store.busy_workers()? {
-        let mut parts = worker.rsplitn(4, '/').skip(2);
-        let (id, name) = (parts.next(), parts.next());
-        let id = id.and_then(|id| id.parse().ok());
-        if name == Some(&machine) && !machine.is_empty() && id.is_some_and(is_gone) {
-            store.abandon(&worker)?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn is_gone(process: i32) -> bool {
-    use rustix::process::{Pid, test_kill_process};
-    let asked = Pid::from_raw(process).map(test_kill_process);
-    matches!(asked, Some(Err(rustix::io::Errno::SRCH)))
-}
-
-#[cfg(not(unix))]
-fn is_gone(_process: i32) -> bool {
-    false
 }

@@ -291,6 +291,27 @@ pub(super) struct WorkArguments {
     )]
     pub(super) time_limit: Option<NonZeroU64>,
 
+    /// Most bytes on disk for one repository; what is larger is not covered, and the report says so
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help_heading = "Work",
+        hide_short_help = true
+    )]
+    pub(super) disk_limit: Option<Size>,
+
+    /// Most memory of this process, and of each git that it starts (Linux)
+    ///
+    /// Where a repository needs more, the process ends; started again it gives that repository up
+    /// after --attempts tries. For a limit a repository, use --workers 1.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help_heading = "Work",
+        hide_short_help = true
+    )]
+    pub(super) memory_limit: Option<Size>,
+
     /// Serve counters to Prometheus at this address: 127.0.0.1:9090
     #[arg(
         long,

@@ -3,8 +3,8 @@
 use std::env;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -16,12 +16,14 @@ use straykey::sweep::cache::Cache;
 use straykey::sweep::git::Git;
 use straykey::sweep::hosts::Hosts;
 use straykey::sweep::identity::OrganizationKey;
+use straykey::sweep::lease::{abandon_dead, unique_name};
 use straykey::sweep::metrics::Metrics;
+use straykey::sweep::patience::Patience;
 use straykey::sweep::plan::{Filters, Planner};
 use straykey::sweep::scanner::Rules;
 use straykey::sweep::store::Store;
 use straykey::sweep::target::{ForgeKind, Target};
-use straykey::sweep::work::{Ask, Settings, Worker, abandon_dead, unique_name};
+use straykey::sweep::work::{Ask, Settings, Worker};
 
 use super::access::{Forges, existing_store, organization_key, store};
 use super::args::{
@@ -36,6 +38,8 @@ use crate::cli::verify::VerifyPlan;
 
 /// Mirrors that are kept where nobody says how many.
 const QUOTA: u64 = 10 << 30;
+/// How long the database may be away.
+const PATIENCE: Duration = Duration::from_secs(600);
 const ALL_KINDS: [ForgeKind; 3] = [ForgeKind::Github, ForgeKind::Gitlab, ForgeKind::Gitea];
 
 /// Set by Ctrl-C and by the signal to end.
@@ -90,6 +94,7 @@ fn list(
     targets: &[Target],
     forges: &Forges,
     metrics: &Metrics,
+    stop: &AtomicBool,
 ) -> bool {
     let filters = filters(arguments);
     let planner = Planner {
@@ -98,6 +103,11 @@ fn list(
         filters: &filters,
         forge: &|target| forges.of(target),
         metrics,
+        patience: Patience {
+            longest: PATIENCE,
+            stop,
+            metrics,
+        },
     };
     let mut whole = true;
     for target in targets {
@@ -131,6 +141,7 @@ pub(super) fn plan(command: PlanCommand) -> Result<Exit> {
         &targets,
         &forges,
         &metrics,
+        &stop,
     );
     let jobs = store.jobs()?;
     say(&format!(
@@ -142,6 +153,7 @@ pub(super) fn plan(command: PlanCommand) -> Result<Exit> {
 }
 
 pub(super) fn worker(command: WorkerCommand) -> Result<Exit> {
+    limit_memory(&command.work)?;
     let stop = stopped_by_signal();
     let metrics = metrics();
     let forges = Forges::new(&command.access, &metrics, &stop);
@@ -149,11 +161,13 @@ pub(super) fn worker(command: WorkerCommand) -> Result<Exit> {
         store: Arc::new(existing_store(&command.state)?),
         stop,
         planning: AtomicBool::new(false),
+        turn: RwLock::default(),
         tools: Tools::new(&command.state, &command.rules, &command.work, &forges)?,
         metrics,
         wait: command.wait,
     };
     crew.start_metrics(&command.work)?;
+    crew.bury_the_dead()?;
     crew.work()?;
     let failed = crew.store.jobs()?.failed;
     Ok(Exit::of(
@@ -164,6 +178,7 @@ pub(super) fn worker(command: WorkerCommand) -> Result<Exit> {
 
 pub(super) fn all(arguments: RunArguments) -> Result<Exit> {
     let targets = targets(&arguments.list)?;
+    limit_memory(&arguments.work)?;
     let stop = stopped_by_signal();
     let metrics = metrics();
     let forges = Forges::new(&arguments.list.access, &metrics, &stop);
@@ -172,11 +187,13 @@ pub(super) fn all(arguments: RunArguments) -> Result<Exit> {
         store: Arc::new(store(&arguments.state)?),
         stop,
         planning: AtomicBool::new(true),
+        turn: RwLock::default(),
         tools,
         metrics,
         wait: false,
     };
     crew.start_metrics(&arguments.work)?;
+    crew.bury_the_dead()?;
     let display = Display::start(&crew.store, &crew.metrics);
     let whole = thread::scope(|scope| {
         let planner = scope.spawn(|| {
@@ -188,6 +205,7 @@ pub(super) fn all(arguments: RunArguments) -> Result<Exit> {
                 &targets,
                 &forges,
                 &crew.metrics,
+                &crew.stop,
             );
             crew.planning.store(false, Ordering::Release);
             whole
@@ -250,11 +268,35 @@ impl Tools {
                 lease: Duration::from_secs(lease),
                 attempts: work.attempts.map_or(5, Into::into),
                 time_limit,
+                disk_limit: work.disk_limit.map(|size| size.0),
                 pause: seconds(work.retry_after, 10),
-                patience: Duration::from_secs(600),
+                patience: PATIENCE,
                 wait: false,
             },
         })
+    }
+}
+
+/// Lets this process, and each git that it starts, have no more memory than that: what needs more
+/// ends, and its job counts as one that kills its worker.
+#[cfg(target_os = "linux")]
+fn limit_memory(work: &WorkArguments) -> Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let Some(limit) = work.memory_limit else {
+        return Ok(());
+    };
+    let limit = Rlimit {
+        current: Some(limit.0),
+        maximum: Some(limit.0),
+    };
+    setrlimit(Resource::Data, limit).context("cannot limit memory (--memory-limit)")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_memory(work: &WorkArguments) -> Result<()> {
+    match work.memory_limit {
+        Some(_) => bail!("--memory-limit works on Linux only"),
+        None => Ok(()),
     }
 }
 
@@ -276,6 +318,7 @@ struct Crew {
     metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
     planning: AtomicBool,
+    turn: RwLock<()>,
     wait: bool,
 }
 
@@ -289,9 +332,16 @@ impl Crew {
         Ok(self.metrics.serve(listener)?)
     }
 
+    /// Takes over what workers of this machine left behind that were killed, and gives up what
+    /// has killed them often enough: before anything is listed, which would call it back.
+    fn bury_the_dead(&self) -> Result<()> {
+        abandon_dead(&self.store)?;
+        let attempts = self.tools.settings.attempts;
+        Ok(self.store.give_up_abandoned(attempts)?)
+    }
+
     /// Works until nothing is left.
     fn work(&self) -> Result<()> {
-        abandon_dead(&self.store)?;
         let ask: Option<&dyn Ask> = self.tools.verify.as_ref().map(|plan| plan as &dyn Ask);
         thread::scope(|scope| {
             let threads: Vec<_> = (0..self.tools.workers)
@@ -320,6 +370,7 @@ impl Crew {
             metrics: &self.metrics,
             stop: &self.stop,
             planning: &self.planning,
+            turn: &self.turn,
             settings: Settings {
                 name: unique_name(number),
                 wait: self.wait,

@@ -32,7 +32,7 @@ ON CONFLICT (url) DO UPDATE SET name = excluded.name, target = excluded.target,
 RETURNING id";
 
 /// A finished job is done again only for another version; one that failed is tried again whenever
-/// it is listed; one that waits or runs is left alone.
+/// it is listed, unless it was this process that gave it up; one that waits or runs is left alone.
 const WANT: &str = "
 INSERT INTO job (repository_id, version, state, attempts, due, lease, changed)
 VALUES ($1, $2, 'ready', 0, {now}, 0, {now})
@@ -78,6 +78,8 @@ impl Store {
     /// Where the database fails.
     pub fn list(&self, listing: &mut Listing, more: &[Repository], left_out: u64) -> Result<()> {
         use sqlx::Row;
+        let listed = listing.listed + more.len() as u64;
+        let left_out = listing.left_out + left_out;
         self.wait(async {
             let mut transaction = self.begin().await?;
             for repository in more {
@@ -94,20 +96,19 @@ impl Store {
                     .bind(repository.pushed_at.clone())
                     .bind(listing.id);
                 let row = put.fetch_one(&mut *transaction).await?;
-                let version = listing.version(repository);
-                let want = self.query(WANT).bind(row.try_get::<i64, _>("id")?);
-                want.bind(version).execute(&mut *transaction).await?;
+                let id: i64 = row.try_get("id")?;
+                if !self.given_up().contains(&id) {
+                    let want = self.query(WANT).bind(id).bind(listing.version(repository));
+                    want.execute(&mut *transaction).await?;
+                }
             }
-            listing.listed += more.len() as u64;
-            listing.left_out += left_out;
             let text = "UPDATE listing SET listed = $2, left_out = $3 WHERE id = $1";
-            let query = self
-                .query(text)
-                .bind(listing.id)
-                .bind(number(listing.listed));
-            let query = query.bind(number(listing.left_out));
+            let query = self.query(text).bind(listing.id).bind(number(listed));
+            let query = query.bind(number(left_out));
             query.execute(&mut *transaction).await?;
-            Ok(transaction.commit().await?)
+            transaction.commit().await?;
+            (listing.listed, listing.left_out) = (listed, left_out);
+            Ok(())
         })
     }
 

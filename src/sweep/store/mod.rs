@@ -15,12 +15,14 @@ mod results;
 mod tests;
 mod triage;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, Row, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, Transaction};
 use tokio::runtime::Runtime;
 
 pub use listing::Listing;
@@ -73,19 +75,24 @@ impl StoreError {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::Protocol(_)
             | sqlx::Error::WorkerCrashed => true,
-            // Classes 08, 53 and 57 of PostgreSQL, its serialization failures, and "busy" and
-            // "locked" of SQLite.
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                let code = code.as_ref();
-                code.len() == 5
-                    && ["08", "40", "53", "57"]
-                        .iter()
-                        .any(|it| code.starts_with(it))
-                    || matches!(code, "5" | "6" | "261" | "262" | "517" | "518")
-            }),
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| passes(&code)),
             _ => false,
         }
     }
+}
+
+/// Whether the state behind a database's error code passes: of PostgreSQL no connection,
+/// serialization failures, no resources (a full disk among them) and an operator's intervention; of
+/// SQLite busy, locked, a failed write and a full disk.
+fn passes(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "40", "53", "57"]
+            .iter()
+            .any(|it| code.starts_with(it));
+    }
+    // The low byte of SQLite's extended codes is the plain one.
+    let plain = code.parse::<u32>().map(|code| code & 0xff);
+    matches!(plain, Ok(5 | 6 | 10 | 13))
 }
 
 /// The result of asking the store.
@@ -142,6 +149,8 @@ pub struct Store {
     runtime: Runtime,
     pool: AnyPool,
     dialect: Dialect,
+    /// Repositories that this process has given up: its own listing does not call them back.
+    given_up: Mutex<HashSet<i64>>,
 }
 
 impl Store {
@@ -167,7 +176,8 @@ impl Store {
         let options = AnyConnectOptions::from_str(&url)?;
         let pool = AnyPoolOptions::new()
             .max_connections(8)
-            .acquire_timeout(Duration::from_secs(60))
+            // It repeats refused connections with pauses up to a fifth of this.
+            .acquire_timeout(Duration::from_secs(10))
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if dialect == Dialect::Sqlite {
@@ -175,12 +185,18 @@ impl Store {
                     }
                     Ok(())
                 })
+            })
+            .after_release(move |connection, _| {
+                Box::pin(
+                    async move { Ok(dialect != Dialect::Sqlite || is_sound(connection).await) },
+                )
             });
         let pool = runtime.block_on(pool.connect_with(options))?;
         let store = Self {
             runtime,
             pool,
             dialect,
+            given_up: Mutex::default(),
         };
         store.migrate()?;
         Ok(store)
@@ -223,6 +239,10 @@ impl Store {
         Ok(())
     }
 
+    fn given_up(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
@@ -234,6 +254,15 @@ impl Store {
     /// A query in this database's words. `text` is ours and holds no data.
     fn query(&self, text: &'static str) -> Query {
         sqlx::query(AssertSqlSafe(self.dialect.fill(text)))
+    }
+}
+
+/// Whether a connection to SQLite can go on: where a disk is full, SQLite ends a transaction by
+/// itself, and sqlx believes that it still runs.
+async fn is_sound(connection: &mut AnyConnection) -> bool {
+    match connection.begin_with("BEGIN").await {
+        Ok(transaction) => transaction.rollback().await.is_ok(),
+        Err(_) => false,
     }
 }
 

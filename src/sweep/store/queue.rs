@@ -16,6 +16,8 @@ pub struct Job {
     pub lease: i64,
     /// Which attempt this is, from 1.
     pub attempt: u64,
+    /// Whether the worker that had it before has died or hung.
+    pub abandoned: bool,
     /// What to look at.
     pub repository: Repository,
 }
@@ -61,7 +63,8 @@ RETURNING repository_id, lease, attempts";
 const GIVE_UP_ABANDONED: &str = "
 UPDATE job SET state = 'failed', worker = NULL, leased_until = NULL, changed = {now},
     reason = 'its worker died or hung each time (out of memory, killed, or a defect)'
-WHERE state = 'running' AND leased_until < {now} AND attempts >= $1";
+WHERE state = 'running' AND leased_until < {now} AND attempts >= $1
+RETURNING repository_id";
 
 impl Store {
     /// Takes the next job for `worker`, who has to renew within `lease`. What was taken and
@@ -70,30 +73,38 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub fn take(&self, worker: &str, lease: Duration, most_attempts: u64) -> Result<Option<Job>> {
+        self.give_up_abandoned(most_attempts)?;
         self.wait(async {
-            self.query(GIVE_UP_ABANDONED)
-                .bind(number(most_attempts))
-                .execute(&self.pool)
-                .await?;
-            let mut taken = None;
-            for text in [TAKE_ABANDONED, TAKE_READY] {
+            for (text, abandoned) in [(TAKE_ABANDONED, true), (TAKE_READY, false)] {
                 let query = self.query(text).bind(worker.to_owned());
                 let query = query.bind(number(lease.as_secs()));
-                taken = query.fetch_optional(&self.pool).await?;
-                if taken.is_some() {
-                    break;
-                }
+                let Some(row) = query.fetch_optional(&self.pool).await? else {
+                    continue;
+                };
+                let repository_id = row.try_get("repository_id")?;
+                return Ok(Some(Job {
+                    repository_id,
+                    lease: row.try_get("lease")?,
+                    attempt: count(&row, "attempts")?,
+                    abandoned,
+                    repository: self.repository(repository_id).await?,
+                }));
             }
-            let Some(row) = taken else {
-                return Ok(None);
-            };
-            let repository_id = row.try_get("repository_id")?;
-            Ok(Some(Job {
-                repository_id,
-                lease: row.try_get("lease")?,
-                attempt: count(&row, "attempts")?,
-                repository: self.repository(repository_id).await?,
-            }))
+            Ok(None)
+        })
+    }
+
+    /// Gives up what was taken and abandoned `most_attempts` times.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn give_up_abandoned(&self, most_attempts: u64) -> Result<()> {
+        self.wait(async {
+            let query = self.query(GIVE_UP_ABANDONED).bind(number(most_attempts));
+            for row in query.fetch_all(&self.pool).await? {
+                self.given_up().insert(row.try_get("repository_id")?);
+            }
+            Ok(())
         })
     }
 
@@ -140,6 +151,21 @@ impl Store {
         })
     }
 
+    /// Gives `job` back as if it had never been taken, to be taken before all others: it was
+    /// abandoned before, and is to be carried out alone.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn hand_back(&self, job: &Job) -> Result<bool> {
+        const HAND_BACK: &str = "UPDATE job SET leased_until = 0, attempts = attempts - 1
+            WHERE repository_id = $1 AND lease = $2 AND state = 'running'";
+        self.wait(async {
+            let query = self.query(HAND_BACK).bind(job.repository_id);
+            let query = query.bind(job.lease);
+            Ok(query.execute(&self.pool).await?.rows_affected() == 1)
+        })
+    }
+
     /// Gives `job` up for `reason`. False where somebody else has it by now.
     ///
     /// # Errors
@@ -151,6 +177,7 @@ impl Store {
         self.wait(async {
             let query = self.query(FAIL).bind(job.repository_id).bind(job.lease);
             let query = query.bind(reason.to_owned());
+            self.given_up().insert(job.repository_id);
             Ok(query.execute(&self.pool).await?.rows_affected() == 1)
         })
     }

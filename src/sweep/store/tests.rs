@@ -153,7 +153,7 @@ fn what_dies_each_time_is_given_up(scratch: &Scratch) {
         .unwrap();
     assert_eq!(rows[0].state, "failed");
     assert!(rows[0].reason.as_ref().unwrap().contains("died or hung"));
-    list(&store, "rules 1", &[repository("poison", None)]);
+    list(&scratch.open(), "rules 1", &[repository("poison", None)]);
     let again = store.take("victim", LEASE, 2).unwrap().unwrap();
     assert_eq!(again.attempt, 1, "the next listing tries again");
     assert!(store.put_back(&again).unwrap());
@@ -253,8 +253,61 @@ fn decisions_and_verdicts_stay(scratch: &Scratch) {
         store.triage("b", TriageState::Rotated, "ada", "").unwrap(),
         0
     );
+}
+
+fn one_worker_asks_and_another_where_it_died(scratch: &Scratch) {
+    let store = scratch.open();
+    list(
+        &store,
+        "rules 1",
+        &[repository("a", None), repository("b", None)],
+    );
+    store.take("one", LEASE, 5).unwrap().unwrap();
+    store.take("two", LEASE, 5).unwrap().unwrap();
     assert!(store.claim_verification("abc", "one").unwrap());
     assert!(!store.claim_verification("abc", "two").unwrap());
+    assert!(store.claim_verification("abc", "one").unwrap(), "again");
+    // It dies, and its job goes to another one.
+    store.abandon("one").unwrap();
+    let job = store.take("three", LEASE, 5).unwrap().unwrap();
+    assert!(job.abandoned && job.attempt == 2);
+    assert!(store.claim_verification("abc", "two").unwrap());
+    assert!(!store.claim_verification("abc", "three").unwrap());
+}
+
+fn what_is_handed_back_comes_first_and_costs_no_attempt(scratch: &Scratch) {
+    let store = scratch.open();
+    list(
+        &store,
+        "rules 1",
+        &[repository("a", None), repository("b", None)],
+    );
+    let first = store.take("one", LEASE, 5).unwrap().unwrap();
+    store.abandon("one").unwrap();
+    let again = store.take("two", LEASE, 5).unwrap().unwrap();
+    assert_eq!(again.repository_id, first.repository_id);
+    assert!(store.hand_back(&again).unwrap());
+    assert!(!store.renew(&first, LEASE).unwrap());
+    let alone = store.take("two", LEASE, 5).unwrap().unwrap();
+    assert_eq!(
+        (alone.repository_id, alone.attempt),
+        (first.repository_id, 2)
+    );
+    assert!(alone.abandoned && alone.lease > again.lease);
+    assert!(!store.hand_back(&again).unwrap());
+}
+
+fn who_gives_up_does_not_call_back(scratch: &Scratch) {
+    let store = scratch.open();
+    let both = [repository("a", None), repository("b", None)];
+    list(&store, "rules 1", &both);
+    let job = store.take("one", LEASE, 5).unwrap().unwrap();
+    store.fail(&job, "for a reason").unwrap();
+    list(&store, "rules 1", &both);
+    assert_eq!(store.jobs().unwrap().failed, 1);
+    // Another process does, the next day.
+    list(&scratch.open(), "rules 1", &both);
+    assert_eq!(store.jobs().unwrap().ready, 2);
 }
 
 macro_rules! on_both {
@@ -279,7 +332,10 @@ on_both!(
     what_dies_each_time_is_given_up,
     only_what_may_have_changed_is_done_again,
     relations_share_what_was_seen,
-    decisions_and_verdicts_stay
+    decisions_and_verdicts_stay,
+    one_worker_asks_and_another_where_it_died,
+    what_is_handed_back_comes_first_and_costs_no_attempt,
+    who_gives_up_does_not_call_back
 );
 
 #[test]

@@ -70,8 +70,8 @@ pub struct VerdictRow {
     pub detail: Option<String>,
 }
 
-/// A claim that is older than this, in seconds, was made by a worker that has died.
-const CLAIM_HOLDS: u64 = 3600;
+/// Seconds until a credential is asked about again that AWS gave no answer for.
+const ASK_AGAIN: u64 = 3600;
 
 impl Store {
     /// Adds a decision about the credential whose identity begins with `identity`. Returns how many
@@ -110,7 +110,8 @@ impl Store {
     }
 
     /// Whether `worker` is the one to ask AWS about the credential `identity`: nobody has an
-    /// answer, and nobody else is asking.
+    /// answer, and nobody else is asking. Who no longer has a job has written its answers, or
+    /// will write none.
     ///
     /// # Errors
     /// Where the database fails.
@@ -118,13 +119,15 @@ impl Store {
         const CLAIM: &str = "
             INSERT INTO verification (identity, worker, claimed) VALUES ($1, $2, {now})
             ON CONFLICT (identity) DO UPDATE SET worker = excluded.worker, claimed = excluded.claimed
-            WHERE verification.claimed < {now} - $3
-                AND NOT EXISTS (SELECT 1 FROM verdict
+            WHERE NOT EXISTS (SELECT 1 FROM verdict
                     JOIN secret ON secret.id = verdict.secret_id WHERE secret.identity = $1
-                    AND verdict.status NOT IN ('unknown', 'skipped'))";
+                    AND (verdict.status NOT IN ('unknown', 'skipped')
+                        OR verdict.at >= {now} - $3))
+                AND (verification.worker = $2 OR NOT EXISTS (SELECT 1 FROM job
+                    WHERE job.worker = verification.worker AND job.state = 'running'))";
         self.wait(async {
             let query = self.query(CLAIM).bind(identity.to_owned());
-            let query = query.bind(worker.to_owned()).bind(number(CLAIM_HOLDS));
+            let query = query.bind(worker.to_owned()).bind(number(ASK_AGAIN));
             Ok(query.execute(&self.pool).await?.rows_affected() == 1)
         })
     }

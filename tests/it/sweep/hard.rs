@@ -18,7 +18,7 @@ on_both!(
 );
 
 /// A forge with `count` repositories; every fourth has the pair of its number.
-fn forge(sweep: &Sweep, count: u64) -> Server {
+pub(super) fn forge(sweep: &Sweep, count: u64) -> Server {
     let server = Server::start(&sweep.tree.path("served"));
     for number in 0..count {
         let source = sweep.tree.path(format!("source/{number}"));
@@ -33,7 +33,7 @@ fn keys_of(count: u64) -> Vec<String> {
 }
 
 /// Every repository exactly once in the results, and complete.
-fn holds_all_once(sweep: &Sweep, count: u64) {
+pub(super) fn holds_all_once(sweep: &Sweep, count: u64) {
     let report = sweep.report();
     assert_eq!(ids(&report), keys_of(count));
     let states = states(&report);
@@ -175,30 +175,4 @@ fn a_full_disk(sweep: &Sweep) {
         "{enough:?}"
     );
     assert_eq!(ids(&sweep.report()), keys_of(4));
-}
-
-/// The database server is killed as by a power failure, and comes back.
-#[test]
-#[ignore = "needs a PostgreSQL server of its own: tests/sweep/run"]
-fn the_database_goes_and_comes() {
-    let control = std::env::var("STRAYKEY_TEST_POSTGRES_CONTROL");
-    let control = control.expect("tests/sweep/postgres sets STRAYKEY_TEST_POSTGRES_CONTROL");
-    let sweep = Sweep::postgres();
-    let server = forge(&sweep, 8);
-    server.behaviour.delay.store(150, Ordering::Relaxed);
-    let plan = ["plan", "github:acme", "--base-url", &server.url];
-    assert_eq!(run(&mut sweep.command(&plan)).code, Some(0));
-    let worker = || sweep.start(&["worker", "--workers", "1"]);
-    let workers = [worker(), worker()];
-    wait_until("jobs are done", || {
-        sweep.number("SELECT COUNT(*) FROM job WHERE state = 'done'") >= 2
-    });
-    let tell = |word: &str| run_git(Command::new(&control).arg(word));
-    tell("kill");
-    thread::sleep(Duration::from_secs(1));
-    tell("start");
-    for worker in workers {
-        assert_eq!(worker.code(), Some(0), "a worker must outlive its database");
-    }
-    holds_all_once(&sweep, 8);
 }

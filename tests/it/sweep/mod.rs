@@ -4,6 +4,8 @@
 mod forge;
 mod hard;
 mod local;
+mod outages;
+mod poison;
 mod server;
 mod verify;
 
@@ -20,7 +22,7 @@ use crate::kit::{Outcome, Tree, keys, run, straykey};
 /// A sweep's state and everything else it needs, gone with the value.
 pub(super) struct Sweep {
     pub(super) tree: Tree,
-    state: String,
+    pub(super) state: String,
     arguments: Vec<String>,
 }
 
@@ -99,13 +101,30 @@ impl Sweep {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
     }
 
+    /// Whether the tables of the state are there.
+    pub(super) fn has_state(&self) -> bool {
+        match self.state.strip_prefix("sqlite://") {
+            Some(path) => {
+                let script = "import sqlite3, sys\n\
+                    print(sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True).execute(\
+                    'SELECT COUNT(*) FROM sqlite_master WHERE name = \"triage\"').fetchone()[0])";
+                Path::new(path).exists() && self.python(script, path, "") == b"1\n"
+            }
+            None => self.number("SELECT COUNT(*) FROM pg_tables WHERE tablename = 'triage'") == 1,
+        }
+    }
+
+    fn python(&self, script: &str, path: &str, query: &str) -> Vec<u8> {
+        run_git(Command::new("python3").args(["-c", script, path, query]))
+    }
+
     /// One number out of the state.
     pub(super) fn number(&self, query: &str) -> u64 {
         let output = match self.state.strip_prefix("sqlite://") {
             Some(path) => {
                 let script = "import sqlite3, sys\n\
                     print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])";
-                run_git(Command::new("python3").args(["-c", script, path, query]))
+                self.python(script, path, query)
             }
             None => run_git(Command::new("psql").args([&self.state, "-qtAc", query])),
         };

@@ -29,6 +29,8 @@ pub(super) struct Behaviour {
     pub(super) gone: AtomicBool,
     /// Milliseconds that each fetch takes longer.
     pub(super) delay: AtomicU64,
+    /// Milliseconds that each page of the listing takes longer.
+    pub(super) page_delay: AtomicU64,
     /// Listing requests, requests for refs and fetches.
     pub(super) listed: AtomicU64,
     pub(super) advertised: AtomicU64,
@@ -214,6 +216,8 @@ fn api(behaviour: &Behaviour, base: &str, request: &Request) -> Vec<u8> {
         )
     };
     behaviour.listed.fetch_add(1, Ordering::Relaxed);
+    let delay = behaviour.page_delay.load(Ordering::Relaxed);
+    thread::sleep(Duration::from_millis(delay));
     let token = behaviour.token.lock().unwrap().clone();
     let given = request
         .header("authorization")
