@@ -156,6 +156,10 @@ impl Sink for Collector<'_> {
         noticed
     }
 
+    fn notices(&self, bytes: &[u8], changed: Option<&[Range<usize>]>) -> bool {
+        self.detector.notices(bytes, changed)
+    }
+
     fn not_scanned(&self, entry: NotScanned) {
         lock(&self.not_scanned).push(entry);
     }

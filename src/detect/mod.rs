@@ -68,12 +68,15 @@ impl Detector {
         blob: &Blob<'_>,
         changed: Option<&[Range<usize>]>,
     ) -> (Vec<Finding>, bool) {
-        let noticed =
-            self.aws.notices(blob.bytes, changed) || self.generic.notices(blob.bytes, changed);
-        match noticed {
+        match self.notices(blob.bytes, changed) {
             true => (self.scan(blob), true),
             false => (Vec::new(), false),
         }
+    }
+
+    /// Whether anything in `bytes` is worth a close look, as [`Detector::scan_version`] tells.
+    pub(crate) fn notices(&self, bytes: &[u8], changed: Option<&[Range<usize>]>) -> bool {
+        self.aws.notices(bytes, changed) || self.generic.notices(bytes, changed)
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entries::{self, Entry};
 use super::hits::{HitId, Hits, Subject};
-use super::token::Tokens;
+use super::token::{TokenMap, Tokens};
 use crate::source::git::{
     Commit, HashKind, Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore,
     Selection, Visit,
@@ -62,7 +62,7 @@ pub(super) struct Graph {
     /// All commits, in no particular order.
     pub(super) commits: Vec<Node>,
     by_id: HashMap<ObjectId, CommitNumber>,
-    trees: HashMap<u64, TreeNumber>,
+    trees: TokenMap<TreeNumber>,
     starts: Vec<u32>,
     lists: Vec<u32>,
     edges: Vec<Edge>,
@@ -155,7 +155,7 @@ struct Collected {
     trees: Vec<(u64, u32)>,
     lists: Vec<u32>,
     edges: Vec<RawEdge>,
-    numbers: HashMap<u64, u32>,
+    numbers: TokenMap<u32>,
     names: Vec<Box<[u8]>>,
     name_numbers: HashMap<Box<[u8]>, u32>,
     not_read: Vec<NotRead>,
@@ -189,7 +189,7 @@ impl Collected {
         starts.push(0);
         starts.extend(self.trees.iter().map(|tree| tree.1));
         let numbered = self.trees.iter().enumerate();
-        let trees: HashMap<u64, TreeNumber> = numbered
+        let trees: TokenMap<TreeNumber> = numbered
             .map(|(number, tree)| (tree.0, number as TreeNumber))
             .collect();
         let target = |edge: &RawEdge| match (edge.hit, trees.get(&edge.tree)) {

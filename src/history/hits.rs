@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aho_corasick::AhoCorasick;
 
-use super::token::Tokens;
+use super::token::{TokenMap, Tokens};
 use crate::finding::Finding;
 use crate::location::Origin;
 use crate::source::git::{Kind, ObjectId};
@@ -41,7 +41,7 @@ pub(super) struct Hits {
     /// By number: what it is, and the findings that stand in it, as positions in the list.
     pub(super) all: Vec<(Subject, Vec<usize>)>,
     numbers: HashMap<Subject, HitId>,
-    blobs: HashMap<u64, HitId>,
+    blobs: TokenMap<HitId>,
     /// A bit for the first two bytes of each blob's id: nearly every entry ends here.
     filter: Vec<u64>,
     finder: Option<AhoCorasick>,
@@ -57,7 +57,7 @@ impl Hits {
         let mut hits = Self {
             all: Vec::new(),
             numbers: HashMap::new(),
-            blobs: HashMap::new(),
+            blobs: TokenMap::default(),
             filter: vec![0; 1 << 10],
             finder: None,
         };

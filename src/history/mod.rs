@@ -26,8 +26,9 @@ use crate::finding::Finding;
 use crate::location::Origin;
 use crate::report::Report;
 use crate::scan::{self, Progress};
-use crate::source::git::{Kind, NotRead, ObjectId, ObjectStore, Repository, Selection};
+use crate::source::git::{Kind, NotRead, ObjectId, ObjectRef, ObjectStore, Repository, Selection};
 use crate::source::{NotScanned, Objects};
+use names::Names;
 
 pub use cut::missing;
 pub use hits::Subject;
@@ -75,17 +76,18 @@ fn scan_what_is_new(
 ) -> (Report, Vec<ObjectId>) {
     let packs = known.map(State::packs).unwrap_or_default();
     let knows = |id: &ObjectId| known.is_some_and(|known| known.knows(id));
-    let select = |kinds: &[Kind]| {
-        let selection = Selection::of(kinds);
-        match known {
-            Some(_) => selection.without(&knows).without_packs(&packs),
-            None => selection,
-        }
-    };
-    let texts = select(&[Kind::Blob, Kind::Commit, Kind::Tag]);
-    let objects = Objects::new(store).selecting(texts).full_scan(full_scan);
+    let mut selection = Selection::of(&[Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree]);
+    if known.is_some() {
+        selection = selection.without(&knows).without_packs(&packs);
+    }
+    let names = Names::new(store, detector);
+    let see = |tree: &ObjectRef<'_>| names.tree(tree);
+    let objects = Objects::new(store)
+        .selecting(selection)
+        .full_scan(full_scan)
+        .with_trees(&see);
     let mut report = scan::run(&objects, detector, progress);
-    let found = names::scan(store, select(&[Kind::Tree]), detector, progress);
+    let found = names.found();
     let mut findings = std::mem::take(&mut report.findings)
         .into_iter()
         .map(|finding| (finding.fingerprint, finding))
@@ -94,10 +96,6 @@ fn scan_what_is_new(
         scan::merge(&mut findings, finding);
     }
     report.findings = scan::sorted(findings);
-    report.not_scanned.extend(found.not_scanned);
-    report.not_scanned.sort();
-    report.not_scanned.dedup();
-    report.interrupted = progress.is_stopped();
     (report, found.trees)
 }
 

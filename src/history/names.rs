@@ -4,18 +4,16 @@
 //! one is looked at, and only where the detector sees something there are the entries read.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::entries;
 use crate::detect::Detector;
 use crate::finding::{Finding, Fingerprint};
 use crate::location::Origin;
-use crate::scan::{Progress, merge};
-use crate::source::git::{
-    HashKind, Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore, Selection,
-    Visit,
-};
-use crate::source::{Blob, NotScanned, widened};
+use crate::scan::merge;
+use crate::source::git::{HashKind, ObjectId, ObjectRef, ObjectStore};
+use crate::source::{Blob, widened};
 
 /// How far round what is new a name may reach, in bytes. Git's own limit for a path is 4,096.
 const LONGEST_NAME: usize = 4096;
@@ -24,55 +22,62 @@ const LONGEST_NAME: usize = 4096;
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) findings: HashMap<Fingerprint, Finding>,
-    pub(super) not_scanned: Vec<NotScanned>,
     /// Trees that hold such a name.
     pub(super) trees: Vec<ObjectId>,
     names: HashSet<Box<[u8]>>,
 }
 
-/// Scans the names in the trees of `selection`.
-pub(super) fn scan(
-    store: &ObjectStore,
-    selection: Selection<'_>,
-    detector: &Detector,
-    progress: &Progress,
-) -> Found {
-    let names = Names {
-        hash: store.hash(),
-        detector,
-        progress,
-        found: Mutex::default(),
-    };
-    store.for_each(selection, &names);
-    let found = names.found.into_inner();
-    found.unwrap_or_else(PoisonError::into_inner)
+impl Found {
+    /// Whether `name` was looked at before; from now on it was.
+    fn is_known(&mut self, name: &[u8]) -> bool {
+        self.names.contains(name) || !self.names.insert(name.into())
+    }
 }
 
-struct Names<'n> {
+/// Looks at trees.
+pub(super) struct Names<'n> {
     hash: HashKind,
     detector: &'n Detector,
-    progress: &'n Progress,
     found: Mutex<Found>,
 }
 
-impl Names<'_> {
+impl<'n> Names<'n> {
+    pub(super) fn new(store: &ObjectStore, detector: &'n Detector) -> Self {
+        Self {
+            hash: store.hash(),
+            detector,
+            found: Mutex::default(),
+        }
+    }
+
+    /// What was found.
+    pub(super) fn found(self) -> Found {
+        let found = self.found.into_inner();
+        found.unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the detector sees something in `bytes` of a tree, where names end with a zero.
-    fn suspects(&self, bytes: &[u8]) -> bool {
-        let lines: Vec<u8> = bytes
+    /// Whether the detector sees something near `changed` in the stretch `near` of the tree
+    /// `bytes`, in which names end with a zero.
+    fn suspects(&self, bytes: &[u8], near: &Range<usize>, changed: &[Range<usize>]) -> bool {
+        let lines: Vec<u8> = bytes[near.clone()]
             .iter()
             .map(|&byte| if byte == 0 { b'\n' } else { byte })
             .collect();
-        let origin = Origin::Stdin;
-        !self.detector.scan(&Blob::whole(&origin, &lines)).is_empty()
+        let changed: Vec<Range<usize>> = changed
+            .iter()
+            .filter(|range| near.start <= range.start && range.end <= near.end)
+            .map(|range| range.start - near.start..range.end - near.start)
+            .collect();
+        self.detector.notices(&lines, Some(&changed))
     }
 
     /// Scans a name of the tree `tree`; each name once.
     fn look(&self, name: &[u8], tree: &ObjectId) {
-        if !self.lock().names.insert(name.into()) {
+        if self.lock().is_known(name) {
             return;
         }
         let origin = Origin::Name {
@@ -88,36 +93,16 @@ impl Names<'_> {
             merge(&mut found.findings, finding);
         }
     }
-}
 
-impl Visit for Names<'_> {
-    fn object(&self, object: &ObjectRef<'_>) {
-        if object.kind != Kind::Tree {
-            return;
-        }
+    /// Looks at a tree: near what is new in it.
+    pub(super) fn tree(&self, object: &ObjectRef<'_>) {
         let bytes = object.bytes;
         let whole = 0..bytes.len();
         let changed = object.changed.unwrap_or(std::slice::from_ref(&whole));
         let mut near = widened(changed, LONGEST_NAME, LONGEST_NAME, bytes.len());
-        if near.any(|range| self.suspects(&bytes[range])) {
+        if near.any(|range| self.suspects(bytes, &range, changed)) {
             let id = object.id();
             entries::for_each(bytes, self.hash, |entry| self.look(entry.name, &id));
         }
-    }
-
-    fn large(&self, _blob: &mut LargeBlob<'_>) -> Result<(), ObjectError> {
-        Ok(())
-    }
-
-    fn not_read(&self, what: NotRead) {
-        self.lock().not_scanned.push(NotScanned {
-            path: what.what,
-            reason: what.reason,
-            incomplete: true,
-        });
-    }
-
-    fn stopped(&self) -> bool {
-        self.progress.is_stopped()
     }
 }

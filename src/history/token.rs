@@ -3,7 +3,8 @@
 //! They are keyed with a random number of the run, so that nobody can make two objects whose
 //! tokens are the same; by chance, two of ten million are with a probability of 1 in 100,000.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 /// Makes tokens.
 #[derive(Debug)]
@@ -49,6 +50,29 @@ impl Tokens {
 fn fold(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
     (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// A map whose keys are tokens: these are hashes already.
+pub(super) type TokenMap<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
+
+/// Takes a token for its own hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, token: u64) {
+        self.0 = token;
+    }
 }
 
 #[cfg(test)]

@@ -121,6 +121,12 @@ pub trait Sink: Sync {
         self.blob(blob);
         true
     }
+    /// Whether [`Sink::object`] would say of these bytes that something in them matters. Asked
+    /// first, so that an object's name is only looked up where it is needed.
+    fn notices(&self, bytes: &[u8], changed: Option<&[Range<usize>]>) -> bool {
+        let _ = (bytes, changed);
+        true
+    }
     /// Something was not scanned.
     fn not_scanned(&self, entry: NotScanned);
     /// Adds to the totals.

@@ -20,7 +20,11 @@ pub struct Objects<'s> {
     store: &'s ObjectStore,
     selection: Selection<'s>,
     full_scan: bool,
+    trees: Option<Trees<'s>>,
 }
+
+/// Sees trees.
+type Trees<'s> = &'s (dyn Fn(&ObjectRef<'_>) + Sync);
 
 /// The kinds that hold text of people; names of files are told by trees, see `provenance`.
 const TEXTS: [Kind; 3] = [Kind::Blob, Kind::Commit, Kind::Tag];
@@ -33,7 +37,16 @@ impl<'s> Objects<'s> {
             store,
             selection: Selection::of(&TEXTS),
             full_scan: false,
+            trees: None,
         }
+    }
+
+    /// Shows the trees of the selection to `trees`, which the sink gets nothing of. One walk for
+    /// all kinds costs less than one for each.
+    #[must_use]
+    pub fn with_trees(mut self, trees: Trees<'s>) -> Self {
+        self.trees = Some(trees);
+        self
     }
 
     /// Only the objects of `selection`.
@@ -57,6 +70,7 @@ impl Source for Objects<'_> {
         let handed = Handed {
             sink,
             full_scan: self.full_scan,
+            trees: self.trees,
         };
         self.store.for_each(self.selection, &handed);
     }
@@ -66,6 +80,7 @@ impl Source for Objects<'_> {
 struct Handed<'h> {
     sink: &'h dyn Sink,
     full_scan: bool,
+    trees: Option<Trees<'h>>,
 }
 
 fn origin(kind: Kind, id: &ObjectId) -> Origin {
@@ -77,8 +92,11 @@ fn origin(kind: Kind, id: &ObjectId) -> Origin {
 
 impl Visit for Handed<'_> {
     fn object(&self, object: &ObjectRef<'_>) {
-        let origin = origin(object.kind, &object.id());
+        if object.kind == Kind::Tree {
+            return self.trees.into_iter().for_each(|see| see(object));
+        }
         if text::utf16(object.bytes).is_some() {
+            let origin = origin(object.kind, &object.id());
             // A version of it may be taken for something else by its first bytes.
             object.mark();
             // Reading from memory does not fail.
@@ -86,7 +104,7 @@ impl Visit for Handed<'_> {
             return;
         }
         let changed = object.changed.filter(|_| !self.full_scan);
-        if self.hand(&origin, object.bytes, changed) {
+        if self.hand(object, changed) {
             object.mark();
         }
         self.sink.covered(Coverage {
@@ -124,17 +142,28 @@ impl Visit for Handed<'_> {
 }
 
 impl Handed<'_> {
-    /// Hands `bytes` over, without the byte order mark, which is no character of the text.
-    fn hand(&self, origin: &Origin, bytes: &[u8], changed: Option<&[Range<usize>]>) -> bool {
-        let Some(text) = bytes.strip_prefix(text::UTF8_MARK) else {
-            return self.sink.object(&Blob::whole(origin, bytes), changed);
+    /// Hands an object over, without the byte order mark, which is no character of the text.
+    fn hand(&self, object: &ObjectRef<'_>, changed: Option<&[Range<usize>]>) -> bool {
+        let Some(text) = object.bytes.strip_prefix(text::UTF8_MARK) else {
+            return self.hand_text(object, object.bytes, changed);
         };
         let mark = text::UTF8_MARK.len();
         let moved =
             |range: &Range<usize>| range.start.saturating_sub(mark)..range.end.saturating_sub(mark);
         let changed: Option<Vec<Range<usize>>> = changed.map(|it| it.iter().map(moved).collect());
-        self.sink
-            .object(&Blob::whole(origin, text), changed.as_deref())
+        self.hand_text(object, text, changed.as_deref())
+    }
+
+    fn hand_text(
+        &self,
+        object: &ObjectRef<'_>,
+        text: &[u8],
+        changed: Option<&[Range<usize>]>,
+    ) -> bool {
+        self.sink.notices(text, changed) && {
+            let origin = origin(object.kind, &object.id());
+            self.sink.object(&Blob::whole(&origin, text), changed)
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::inflate::ROOM;
+
 /// Bytes of a set length in memory that may be longer. Growing a `Vec` clears what is about to be
 /// overwritten, which costs as much as a scan of the same bytes; this grows once and then only
 /// moves its end.
@@ -19,13 +21,22 @@ const MOST_KEPT: usize = 32;
 impl Buffer {
     /// Makes it `length` bytes long; what they are is not said.
     pub(super) fn set_length(&mut self, length: usize) {
-        if self.bytes.len() < length {
-            let room = length.checked_next_power_of_two().unwrap_or(length);
+        let needed = length.saturating_add(ROOM);
+        if self.bytes.len() < needed {
             // Exact for large ones: rounding up 600 MB would double the memory.
-            self.bytes
-                .resize(if length > LARGEST_KEPT { length } else { room }, 0);
+            let size = match needed > LARGEST_KEPT {
+                true => needed,
+                false => needed.next_power_of_two(),
+            };
+            self.bytes.resize(size, 0);
         }
         self.length = length;
+    }
+
+    /// Its bytes, and [`ROOM`] more that do not count.
+    pub(super) fn with_room(&mut self) -> &mut [u8] {
+        let end = (self.length + ROOM).min(self.bytes.len());
+        &mut self.bytes[..end]
     }
 }
 

@@ -118,6 +118,11 @@ impl PackIndex {
         }
     }
 
+    /// Whether it has a CRC-32 of each entry.
+    pub(super) fn has_sums(&self) -> bool {
+        matches!(self.layout, Layout::Two { .. })
+    }
+
     /// Checksum of the pack that it is the index of.
     pub(super) fn pack_checksum(&self) -> &[u8] {
         let width = self.hash.length();

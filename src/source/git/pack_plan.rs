@@ -55,15 +55,16 @@ impl Plan {
         wanted: impl Fn(Kind) -> bool + Sync,
         skip: impl Fn(usize) -> bool + Sync,
     ) -> Self {
-        let mut plan = Self::unplanned(pack);
+        let (mut plan, sums) = Self::unplanned(pack);
         let bases: Vec<Base> = (0..plan.offsets.len())
             .into_par_iter()
             .with_min_len(4096)
-            .map(|entry| match plan.is_intact(pack, entry) {
+            .map(|entry| match plan.is_intact(pack, entry, sums[entry]) {
                 true => plan.base(pack, entry).unwrap_or(Base::Bad),
                 false => Base::Damaged,
             })
             .collect();
+        drop(sums);
         let order = plan.resolve(pack, &bases);
         plan.shown = (0..plan.offsets.len())
             .into_par_iter()
@@ -82,14 +83,19 @@ impl Plan {
         plan
     }
 
-    fn unplanned(pack: &Pack) -> Self {
+    /// The entries in the pack's order, of which nothing is known yet, and their checksums: read
+    /// in the index's order, which in the pack's order would be a jump for each.
+    fn unplanned(pack: &Pack) -> (Self, Vec<u32>) {
         let count = u32::try_from(pack.index.count()).unwrap_or(u32::MAX);
-        let mut places: Vec<(u64, u32)> = (0..count)
-            .map(|at| (pack.index.offset(at as usize).unwrap_or(u64::MAX), at))
+        let mut places: Vec<(u64, u32, u32)> = (0..count)
+            .map(|at| {
+                let offset = pack.index.offset(at as usize).unwrap_or(u64::MAX);
+                (offset, at, pack.index.sum(at as usize).unwrap_or(0))
+            })
             .collect();
         places.par_sort_unstable();
         let length = places.len();
-        Self {
+        let plan = Self {
             offsets: places.iter().map(|place| place.0).collect(),
             positions: places.iter().map(|place| place.1).collect(),
             first_child: vec![NONE; length],
@@ -101,19 +107,17 @@ impl Plan {
             roots: Vec::new(),
             broken: Vec::new(),
             damaged: HashSet::new(),
-        }
+        };
+        (plan, places.iter().map(|place| place.2).collect())
     }
 
     /// Whether the entry is as it was written. A changed kind would be believed otherwise: only
     /// the content has a checksum in the pack itself.
-    fn is_intact(&self, pack: &Pack, entry: usize) -> bool {
+    fn is_intact(&self, pack: &Pack, entry: usize, sum: u32) -> bool {
         let (start, end) = self.extent(entry as u32);
-        let bytes = pack.data.get(start as usize..end as usize);
-        let sum = pack.index.sum(self.positions[entry] as usize);
-        match (bytes, sum) {
-            (None | Some([]), _) => false,
-            (Some(bytes), Some(sum)) => libdeflater::crc32(bytes) == sum,
-            (Some(_), None) => true,
+        match pack.data.get(start as usize..end as usize) {
+            None | Some([]) => false,
+            Some(bytes) => !pack.index.has_sums() || libdeflater::crc32(bytes) == sum,
         }
     }
 
@@ -126,11 +130,29 @@ impl Plan {
                 .position(&id)
                 .and_then(|position| pack.index.offset(position)),
         };
-        let base = offset.and_then(|offset| self.offsets.binary_search(&offset).ok());
+        let base = offset.and_then(|offset| self.entry_at(offset, entry));
         match base {
             Some(base) => Ok(Base::Entry(base as u32)),
             None => Err(ObjectError::MissingBase),
         }
+    }
+
+    /// The entry at `offset`. It is looked for backwards from `near` in growing steps first: bases
+    /// stand close before what is made from them, and a search of the whole list misses the
+    /// cache at every step.
+    fn entry_at(&self, offset: u64, near: usize) -> Option<usize> {
+        let (mut high, mut step) = (near, 1);
+        let mut low = near;
+        while low > 0 && self.offsets[low] > offset {
+            high = low;
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+        if self.offsets[low] > offset || self.offsets[near] < offset {
+            return self.offsets.binary_search(&offset).ok();
+        }
+        let found = self.offsets[low..=high].binary_search(&offset).ok()?;
+        Some(low + found)
     }
 
     /// Finds each entry's kind and children. Returns the entries in an order in which bases come

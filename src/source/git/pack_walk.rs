@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use super::buffer::{Buffer, Pool};
 use super::delta;
-use super::inflate::Inflater;
+use super::inflate::{Inflater, ROOM};
 use super::pack::{Entry, Pack, check_size};
 use super::pack_plan::Plan;
 use super::{Kind, NotRead, ObjectError, ObjectId};
@@ -218,6 +218,12 @@ struct Walker<'w> {
     failed: Vec<Failed>,
 }
 
+/// An entry's compressed data, alone and with what follows it in the pack.
+struct Input<'i> {
+    data: &'i [u8],
+    and_more: &'i [u8],
+}
+
 /// A base in memory, and where its children that are still to be made begin in the list.
 struct Base {
     content: Buffer,
@@ -241,17 +247,17 @@ impl<'w> Walker<'w> {
         let kind = self.plan.kind(root);
         let alone = self.plan.weight(root) == 1 && self.plan.is_shown(root);
         if alone && kind == Kind::Blob && entry.size > LARGE {
-            check_size(entry.size, input.len(), u64::MAX)?;
+            check_size(entry.size, input.data.len(), u64::MAX)?;
             let name = self.name(root);
             let inflater = &mut self.worker.inflater;
-            let mut blob = LargeBlob::new(name, entry.size, input, inflater);
+            let mut blob = LargeBlob::new(name, entry.size, input.data, inflater);
             self.visit.large(&mut blob)?;
             return Ok(None);
         }
-        check_size(entry.size, input.len(), self.limit)?;
+        check_size(entry.size, input.data.len(), self.limit)?;
         let mut content = self.worker.pool.take();
         content.set_length(entry.size as usize);
-        if let Err(error) = self.worker.inflater.exact(input, &mut content) {
+        if let Err(error) = self.worker.inflater.fill(input.and_more, &mut content) {
             self.worker.pool.give(content);
             return Err(error);
         }
@@ -316,10 +322,10 @@ impl<'w> Walker<'w> {
     /// Makes and shows one object out of its base.
     fn child(&mut self, child: u32, base: &Base) -> Result<(Buffer, bool), ObjectError> {
         let (entry, input) = self.entry(child)?;
-        check_size(entry.size, input.len(), self.limit)?;
+        check_size(entry.size, input.data.len(), self.limit)?;
         let worker = &mut *self.worker;
         worker.delta.set_length(entry.size as usize);
-        worker.inflater.exact(input, &mut worker.delta)?;
+        worker.inflater.fill(input.and_more, &mut worker.delta)?;
         let sizes = delta::sizes(&worker.delta)?;
         if sizes.result > self.limit {
             return Err(ObjectError::TooLarge {
@@ -364,12 +370,17 @@ impl<'w> Walker<'w> {
     }
 
     /// Header and compressed data of an entry.
-    fn entry(&self, entry: u32) -> Result<(Entry, &'w [u8]), ObjectError> {
+    fn entry(&self, entry: u32) -> Result<(Entry, Input<'w>), ObjectError> {
         let (start, end) = self.plan.extent(entry);
         let header = self.pack.entry(start)?;
-        match self.pack.data.get(header.data..end as usize) {
-            Some(input) => Ok((header, input)),
-            None => Err(ObjectError::Corrupt("pack entry is cut short")),
+        let pack = &self.pack.data;
+        let room = pack.len().min(end as usize + ROOM);
+        match (
+            pack.get(header.data..end as usize),
+            pack.get(header.data..room),
+        ) {
+            (Some(data), Some(and_more)) => Ok((header, Input { data, and_more })),
+            _ => Err(ObjectError::Corrupt("pack entry is cut short")),
         }
     }
 
