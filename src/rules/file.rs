@@ -1,5 +1,5 @@
 //! The form of a rule file: the gitleaks format, with `severity`, `confidence`, `checksum`,
-//! `structure`, `source` and `[rules.test]` beside it.
+//! `structure`, `nearKeyword`, `source` and `[rules.test]` beside it.
 //!
 //! Every key that is not known, and every value that cannot be used, is an error that names the
 //! place: a misspelt allowlist is a hole.
@@ -62,6 +62,8 @@ pub(super) struct FileRule {
     pub(super) source: Option<String>,
     pub(super) aliases: Vec<String>,
     pub(super) placeholders: Option<bool>,
+    /// The answer, and where it stands.
+    pub(super) near_keyword: Option<(bool, usize)>,
     pub(super) test: Examples,
 }
 
@@ -78,6 +80,7 @@ impl FileRule {
             (self.checksum.is_some(), "checksum"),
             (self.structure.is_some(), "structure"),
             (self.placeholders.is_some(), "refusePlaceholders"),
+            (self.near_keyword.is_some(), "nearKeyword"),
         ];
         given.into_iter().find_map(|(is, key)| is.then_some(key))
     }
@@ -243,6 +246,9 @@ fn own_key(
         "source" => rule.source = Some(text.string(value, key)?),
         "aliases" => rule.aliases = plain(text.strings(value, key)?),
         "refuseplaceholders" => rule.placeholders = Some(text.boolean(value, key)?),
+        "nearkeyword" => {
+            rule.near_keyword = Some((text.boolean(value, key)?, value.span().start));
+        }
         "test" => rule.test = examples(text, text.table(value, key)?)?,
         _ => return Err(text.error(at, key, "unknown key in [[rules]]")),
     }

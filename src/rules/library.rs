@@ -136,9 +136,13 @@ fn index_lines(
         assert!(text[rule.at..].starts_with("[[rules]]"), "{name}");
         assert!(rule.required.is_empty(), "{name}: the index does not say");
         load::check_groups(checked, rule).unwrap();
+        load::check_near_keyword(checked, rule).unwrap();
         let expression = &rule.regex.as_ref().unwrap().text;
         let keywords = &rule.keywords;
-        let search = search(expression, keywords);
+        let search = match rule.near_keyword {
+            Some((true, _)) => Search::Word,
+            _ => search(expression, keywords),
+        };
         let confidence = rule.confidence.unwrap_or(Confidence::Medium);
         format!(
             "    entry(({number}, {}, {end}), {:?}, {confidence:?}, {search:?}, &{keywords:?}, &{:?}),\n",

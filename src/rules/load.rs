@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::file::{self, FileRule, RuleFile};
 use super::gitleaks::WITHOUT_COUNTERPART;
-use super::pattern::{Allowlist, Pattern, Search};
+use super::pattern::{Allowlist, LONGEST_VALUE, Pattern, Search};
 use super::value::Text;
-use super::{DetectorKind, Rule, RuleError, RuleHandle, RuleSet};
+use super::{DetectorKind, Rule, RuleError, RuleHandle, RuleSet, regex};
 use crate::finding::{Confidence, Severity};
 
 /// Longest rule file, in bytes.
@@ -320,6 +320,7 @@ pub(super) fn new_rule(
 ) -> Result<Rule, RuleError> {
     let builtin = library.is_some();
     check_groups(text, &rule)?;
+    check_near_keyword(text, &rule)?;
     let severity = rule.severity.unwrap_or(Severity::High);
     let description = rule.description.unwrap_or_else(|| rule.id.to_string());
     let confidence = rule.confidence.unwrap_or(Confidence::Medium);
@@ -337,6 +338,7 @@ pub(super) fn new_rule(
             path: rule.path.map(|path| path.text),
             secret_group: rule.secret_group.map_or(0, |(group, _)| group),
             entropy: rule.entropy.filter(|&entropy| entropy > 0.0),
+            near_keyword: rule.near_keyword.is_some_and(|(near, _)| near),
             keywords: rule.keywords,
             tags: rule.tags,
             allowlists: rule.allowlists,
@@ -378,6 +380,11 @@ fn merge(
         changed.refuse_placeholders = false;
         changed.structure = None;
         changed.checksum = None;
+        changed.near_keyword = false;
+    }
+    if let Some((near, _)) = rule.near_keyword {
+        check_near_keyword(text, rule)?;
+        changed.near_keyword = near;
     }
     if let Some(path) = &rule.path {
         changed.path = Some(path.text.clone());
@@ -404,6 +411,26 @@ fn merge(
         .extend(rule.required.iter().map(|(required, _)| required.clone()));
     merged.pattern = Some(Arc::new(changed));
     Ok(merged)
+}
+
+/// Whether a value near a keyword has a keyword, and a length to look for.
+pub(super) fn check_near_keyword(text: Text<'_>, rule: &FileRule) -> Result<(), RuleError> {
+    let at = match rule.near_keyword {
+        // The library's own are checked when its index is made.
+        Some((true, at)) if !text.builtin => at,
+        _ => return Ok(()),
+    };
+    let parsed = rule
+        .regex
+        .as_ref()
+        .and_then(|it| regex::parse(&it.text).ok());
+    let longest = parsed.and_then(|it| it.properties().maximum_len());
+    if rule.keywords.is_empty() || longest.is_none_or(|longest| longest > LONGEST_VALUE) {
+        let message =
+            format!("needs keywords, and a regex that matches at most {LONGEST_VALUE} bytes");
+        return Err(text.error(at, "nearKeyword", message));
+    }
+    Ok(())
 }
 
 /// Whether the group of the secret is one of the expression's.
@@ -456,6 +483,24 @@ mod tests {
         let pattern = |id| set.rule(id).unwrap().pattern().unwrap().clone();
         assert_eq!(pattern("github-pat").allowlists.len(), 1);
         assert_eq!(pattern("generic-api-key").entropy, Some(4.5));
+    }
+
+    #[test]
+    fn what_stands_near_a_keyword_needs_one_and_a_length() {
+        let rule = |more: &str| format!("[[rules]]\nid='a'\nnearKeyword=true\n{more}");
+        for more in [
+            "regex='x'",
+            "regex='x+'\nkeywords=['team']",
+            "path='x'\nkeywords=['team']",
+        ] {
+            let message = error(&rule(more));
+            assert!(
+                message.starts_with("t.toml:3:13: nearKeyword: needs"),
+                "{message}"
+            );
+        }
+        let good = rule("regex='[0-9]{4}'\nkeywords=['team']");
+        assert!(RuleSet::from_text("t.toml", &good).is_ok());
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+/// Longest secret that is looked for near a keyword, in bytes.
+pub const LONGEST_VALUE: usize = 384;
+
 /// The part of a rule that the generic detector works with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pattern {
@@ -13,6 +16,8 @@ pub struct Pattern {
     pub secret_group: usize,
     /// Shannon entropy, in bits a byte, that the secret must exceed.
     pub entropy: Option<f64>,
+    /// Whether the secret stands near a keyword, by itself, instead of the expression saying how.
+    pub near_keyword: bool,
     /// Words, in lower case, one of which must occur in the text for the rule to be tried.
     pub keywords: Vec<String>,
     /// Labels for reports.

@@ -7,6 +7,7 @@ use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 use std::ops::Range;
 
+use super::nearby::{is_name, next_beginning, stands_alone, window};
 use super::shape::{Head, always_contains, heads, rare_byte};
 use crate::rules::pattern::{Allowlist, Pattern, Target};
 use crate::rules::{Rule, RuleHandle, regex};
@@ -43,6 +44,8 @@ pub(super) enum Plan {
     Anchored(Vec<Vec<Anchor>>, usize),
     /// Within so many bytes of a keyword; and a byte that is in every match.
     Near(usize, Option<u8>),
+    /// By itself, not far from a keyword.
+    Nearby,
     /// Anywhere.
     Anywhere,
 }
@@ -119,6 +122,9 @@ fn plan(expression: &str, pattern: &Pattern) -> Plan {
     let short = keywords
         .iter()
         .any(|keyword| keyword.len() < super::grams::SHORTEST);
+    if pattern.near_keyword && !short {
+        return Plan::Nearby;
+    }
     let longest = match hir.properties().maximum_len() {
         Some(longest) => longest,
         None if pattern.builtin => REACH,
@@ -169,6 +175,37 @@ impl Matcher {
         let mut captures = self.regex.create_captures();
         self.regex.search_captures(&input, &mut captures);
         captures.is_match().then_some(captures)
+    }
+}
+
+impl Matcher {
+    /// What stands by itself near the keyword at `name`, from `start` on.
+    pub(super) fn values(&self, text: &[u8], name: &Range<usize>, start: usize) -> Vec<Captures> {
+        let mut values = Vec::new();
+        if !is_name(text, name) {
+            return values;
+        }
+        let window = window(text, name);
+        let mut start = start.max(window.start);
+        while start < window.end {
+            let Some(captures) = self.captures(text, start..window.end, false) else {
+                break;
+            };
+            let Some(whole) = captures.get_match() else {
+                break;
+            };
+            let groups = (1..captures.group_len()).filter_map(|group| captures.get_group(group));
+            let secret = groups
+                .map(|group| group.range())
+                .find(|group| !group.is_empty());
+            if stands_alone(text, &secret.unwrap_or(whole.range())) {
+                start = whole.end().max(start + 1);
+                values.push(captures);
+            } else {
+                start = next_beginning(text, whole.start());
+            }
+        }
+        values
     }
 }
 

@@ -11,6 +11,7 @@ mod compile;
 mod grams;
 mod likeness;
 mod manifest;
+mod nearby;
 mod notice;
 #[cfg(test)]
 mod place;
@@ -55,6 +56,8 @@ struct Match {
     rule: usize,
     whole: Range<usize>,
     secret: Range<usize>,
+    /// How far from the secret the keyword stands, in bytes, where the expression does not say.
+    distance: usize,
 }
 
 impl GenericDetector {
@@ -215,7 +218,23 @@ impl Pass<'_> {
                     self.search(rule, matcher, start..end, at);
                 }
             }
+            Plan::Nearby => {
+                let length = compiled.pattern().keywords[keyword].len();
+                self.nearby(rule, matcher, at..at + length);
+            }
             Plan::Anywhere => drop(self.whole.insert(rule)),
+        }
+    }
+
+    /// The values near the keyword at `name`.
+    fn nearby(&mut self, rule: usize, matcher: &Matcher, name: Range<usize>) {
+        let searched = self.searched.get(&rule).copied().unwrap_or(0);
+        for captures in matcher.values(self.text, &name, searched) {
+            let known = self.matches.len();
+            self.take(rule, &captures);
+            for found in &mut self.matches[known..] {
+                found.distance = nearby::distance(&name, &found.secret);
+            }
         }
     }
 
@@ -283,6 +302,7 @@ impl Pass<'_> {
                     rule,
                     whole: 0..0,
                     secret: 0..0,
+                    distance: 0,
                 });
             }
             return;
@@ -325,6 +345,7 @@ impl Pass<'_> {
                 rule,
                 whole,
                 secret,
+                distance: 0,
             });
         }
     }
@@ -345,6 +366,10 @@ impl Pass<'_> {
             .checksum
             .is_none_or(|checksum| structure::checksum_holds(checksum, bytes));
         if !random || !sums || (pattern.refuse_placeholders && likeness::is_placeholder(bytes)) {
+            return None;
+        }
+        let near = pattern.near_keyword;
+        if near && (nearby::is_public(self.text, &secret) || nearby::is_words(bytes)) {
             return None;
         }
         let candidate = Candidate {

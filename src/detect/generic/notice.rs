@@ -14,11 +14,14 @@ use regex_syntax::hir::{Hir, HirKind};
 
 use super::Engine;
 use super::compile::{Compiled, Matcher, Plan};
+use super::nearby::FARTHEST;
+use crate::rules::pattern::LONGEST_VALUE;
 use crate::rules::regex;
 use crate::source::widened;
 
 /// How far from a keyword something is noticed, in bytes. Most rules have shorter matches.
 const SPAN: usize = 768;
+const _: () = assert!(FARTHEST + LONGEST_VALUE <= SPAN);
 /// Room for a keyword and the byte on either side of a match that may bound a word.
 const EDGE: usize = 128;
 
@@ -76,6 +79,10 @@ impl Compiled {
                 let rare_there =
                     rare.is_none_or(|byte| memchr::memchr(byte, &text[near.clone()]).is_some());
                 rare_there && matcher.is_match(text, near, false)
+            }
+            Plan::Nearby => {
+                let length = self.pattern().keywords[keyword].len();
+                !matcher.values(text, &(at..at + length), 0).is_empty()
             }
             Plan::Anywhere => true,
         }

@@ -321,6 +321,11 @@ mod tests {
             for turn in 0..400 {
                 let before: [&[u8]; 2] = [b"\n", b"\nx = 1; "];
                 let mut text = before[turn % 2].to_vec();
+                if rule.pattern().near_keyword {
+                    let keywords = &rule.pattern().keywords;
+                    text.extend_from_slice(keywords[turn % keywords.len()].as_bytes());
+                    text.extend_from_slice(b": ");
+                }
                 sample(&hir, &mut random, &mut text);
                 text.extend_from_slice(b" \n");
                 if !compiled.regex.is_match(&text) {

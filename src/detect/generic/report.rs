@@ -85,6 +85,7 @@ fn drop_doubles(engine: &Engine, kept: &mut Vec<Match>, positions: &Positions) {
         (
             specific,
             rule.confidence,
+            std::cmp::Reverse(found.distance),
             found.whole.len(),
             std::cmp::Reverse(found.rule),
         )

@@ -152,7 +152,7 @@ fn every_built_in_rule_is_looked_for_near_its_keywords_only() {
     for rule in &engine.rules {
         match &rule.matcher().unwrap().plan {
             Plan::Anywhere => wide.push(&*rule.rule().id),
-            Plan::Anchored(..) | Plan::Near(..) => {}
+            Plan::Anchored(..) | Plan::Near(..) | Plan::Nearby => {}
         }
     }
     assert_eq!(wide, [""; 0]);
