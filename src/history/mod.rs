@@ -28,10 +28,10 @@ use crate::report::Report;
 use crate::scan::{self, Progress};
 use crate::source::git::{Kind, NotRead, ObjectId, ObjectRef, ObjectStore, Repository, Selection};
 use crate::source::{NotScanned, Objects};
-use names::Names;
 
 pub use cut::missing;
 pub use hits::Subject;
+pub use names::Names;
 pub use state::State;
 pub use submodules::Submodules;
 

@@ -19,7 +19,7 @@ use crate::source::{Blob, widened};
 const LONGEST_NAME: usize = 4096;
 
 /// What was found in names.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) findings: HashMap<Fingerprint, Finding>,
     /// Trees that hold such a name.
@@ -34,15 +34,18 @@ impl Found {
     }
 }
 
-/// Looks at trees.
-pub(super) struct Names<'n> {
+/// Looks at names: a reader of trees.
+#[derive(Debug)]
+pub struct Names<'n> {
     hash: HashKind,
     detector: &'n Detector,
     found: Mutex<Found>,
 }
 
 impl<'n> Names<'n> {
-    pub(super) fn new(store: &ObjectStore, detector: &'n Detector) -> Self {
+    /// Looks with `detector` at the trees of `store`.
+    #[must_use]
+    pub fn new(store: &ObjectStore, detector: &'n Detector) -> Self {
         Self {
             hash: store.hash(),
             detector,
@@ -94,8 +97,14 @@ impl<'n> Names<'n> {
         }
     }
 
+    /// The findings, in no order.
+    #[must_use]
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.found().findings.into_values().collect()
+    }
+
     /// Looks at a tree: near what is new in it.
-    pub(super) fn tree(&self, object: &ObjectRef<'_>) {
+    pub fn tree(&self, object: &ObjectRef<'_>) {
         let bytes = object.bytes;
         let whole = 0..bytes.len();
         let changed = object.changed.unwrap_or(std::slice::from_ref(&whole));

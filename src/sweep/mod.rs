@@ -15,6 +15,8 @@ pub mod identity;
 pub mod known;
 pub mod lease;
 pub mod metrics;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod patience;
 pub mod plan;
 pub mod report;

@@ -1,6 +1,6 @@
 //! Scanning one repository: what is not known yet of its objects.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,7 @@ use super::known::{Known, run};
 use super::store::{Seen, VerdictRow};
 use crate::detect::Detector;
 use crate::finding::{Confidence, Finding, KeyType, Occurrence, Severity};
+use crate::history::Names;
 use crate::location::{Origin, Position};
 use crate::provenance::Provenance;
 use crate::report::Report;
@@ -160,7 +161,7 @@ impl Visit for Roots<'_> {
     }
 }
 
-/// Scans the objects of `store` that are not `known`.
+/// Scans the objects of `store` that are not `known`, and the names in its trees.
 #[must_use]
 pub fn scan(
     store: &ObjectStore,
@@ -169,23 +170,52 @@ pub fn scan(
     progress: &Progress,
 ) -> Scanned {
     let is_known = |id: &ObjectId| known.contains(id);
-    let selection = Selection::of(&[Kind::Blob, Kind::Commit, Kind::Tag]).without(&is_known);
+    let kinds = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];
+    let selection = Selection::of(&kinds).without(&is_known);
+    let names = Names::new(store, detector);
+    let trees: Mutex<Vec<ObjectId>> = Mutex::default();
+    let see = |tree: &ObjectRef<'_>| {
+        lock(&trees).push(tree.id());
+        names.tree(tree);
+    };
     let noted = Noted {
-        objects: Objects::new(store).selecting(selection),
+        objects: Objects::new(store).selecting(selection).with_trees(&see),
         read: Mutex::default(),
     };
-    let report = scan::run(&noted, detector, progress);
-    let mut holding = HashSet::new();
+    let mut report = scan::run(&noted, detector, progress);
+    let mut clean = std::mem::take(&mut *lock(&noted.read));
+    let holding = holding(&report);
+    clean.retain(|id| !holding.contains(id));
+    let named = names.into_findings();
+    if named.is_empty() {
+        clean.append(&mut lock(&trees));
+    }
+    // Where a name was found, all trees are looked at again: one of them may be the only one that
+    // a relation has.
+    add(&mut report, named);
+    Scanned { report, clean }
+}
+
+/// Objects in which something was found.
+fn holding(report: &Report) -> HashSet<ObjectId> {
     let occurrences = report
         .findings
         .iter()
         .flat_map(|finding| &finding.occurrences);
-    for occurrence in occurrences {
-        holding.extend(object_id(&occurrence.origin));
+    occurrences
+        .filter_map(|occurrence| object_id(&occurrence.origin))
+        .collect()
+}
+
+fn add(report: &mut Report, more: Vec<Finding>) {
+    let mut all: HashMap<_, _> = std::mem::take(&mut report.findings)
+        .into_iter()
+        .map(|finding| (finding.fingerprint, finding))
+        .collect();
+    for finding in more {
+        scan::merge(&mut all, finding);
     }
-    let mut clean = std::mem::take(&mut *lock(&noted.read));
-    clean.retain(|id| !holding.contains(id));
-    Scanned { report, clean }
+    report.findings = scan::sorted(all);
 }
 
 /// A source of objects that notes which ones it has handed over.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use straykey::sweep::store::TriageState;
 
-use crate::cli::args::{FailOn, Level, Output, Size};
+use crate::cli::args::{FailOn, Level, LookArguments, Output, Size};
 use crate::cli::verify::VerifyArguments;
 
 /// `sweep` and what follows it.
@@ -123,12 +123,18 @@ pub(super) struct ExportCommand {
     pub(super) state: StateArguments,
 
     /// FORMAT to standard output or to a file, as for a scan; repeatable
-    #[arg(short, long, value_name = "FORMAT[=FILE]", required = true)]
+    #[arg(short, long, value_name = "FORMAT[=FILE]")]
+    #[cfg_attr(feature = "parquet", arg(required_unless_present = "parquet"))]
+    #[cfg_attr(not(feature = "parquet"), arg(required = true))]
     pub(super) output: Vec<Output>,
 
-    /// Mask access key IDs and account IDs
-    #[arg(long)]
-    pub(super) mask_ids: bool,
+    /// A Parquet table to FILE, a row for each place
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "FILE")]
+    pub(super) parquet: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) look: LookArguments,
 }
 
 /// Where the state is.
@@ -336,9 +342,8 @@ pub(super) struct ShowArguments {
     #[arg(long, help_heading = "Output")]
     pub(super) all: bool,
 
-    /// Mask access key IDs and account IDs
-    #[arg(long, help_heading = "Output")]
-    pub(super) mask_ids: bool,
+    #[command(flatten)]
+    pub(super) look: LookArguments,
 
     /// Least severity of an open credential that makes the exit code 1 [default: medium]
     #[arg(

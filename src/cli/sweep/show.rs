@@ -3,15 +3,16 @@
 use std::env;
 
 use anyhow::{Result, bail};
-use straykey::finding::Severity;
 use straykey::report::{self, Options};
 use straykey::sweep::export;
-use straykey::sweep::report::{ReportError, View, totals_line, write};
+use straykey::sweep::report::{Blocking, ReportError, View, totals_line, write};
 use straykey::sweep::store::Store;
 
 use super::access::existing_store;
 use super::args::{ExportCommand, ReportCommand, ShowArguments, StatusCommand, TriageCommand};
+use crate::cli::args::FailOn;
 use crate::cli::exit::Exit;
+use crate::cli::plan::{Surroundings, colour};
 use crate::cli::{output, print, say};
 
 pub(super) fn status(command: &StatusCommand) -> Result<Exit> {
@@ -37,8 +38,14 @@ pub(super) fn report(command: &ReportCommand) -> Result<Exit> {
 pub(super) fn print_report(store: &Store, show: &ShowArguments) -> Result<Exit> {
     let view = View {
         json: show.json,
-        mask_ids: show.mask_ids,
+        mask_ids: show.look.mask_ids,
         all: show.all,
+        colour: colour(show.look.color, Surroundings::here()),
+        blocking: match show.fail_on {
+            Some(FailOn::Live) => Blocking::Live,
+            Some(least) => Blocking::From(least.into()),
+            None => Blocking::default(),
+        },
     };
     let mut failed = None;
     print(|out| match write(store, view, out) {
@@ -52,17 +59,10 @@ pub(super) fn print_report(store: &Store, show: &ShowArguments) -> Result<Exit> 
     if let Some(error) = failed {
         return Err(error.into());
     }
-    let least = show.fail_on.map_or(Severity::Medium, Into::into);
-    let worse = |word: &str| match word {
-        "low" => Severity::Low,
-        "medium" => Severity::Medium,
-        "high" => Severity::High,
-        _ => Severity::Critical,
-    };
     let blocked = store
         .credentials()?
         .iter()
-        .any(|credential| credential.triage == "open" && worse(&credential.severity) >= least);
+        .any(|credential| view.blocks(credential));
     let totals = store.totals()?;
     let whole = totals.incomplete + totals.failed + totals.pending + totals.cut_short == 0;
     Ok(Exit::of(blocked, whole && totals.repositories > 0))
@@ -91,12 +91,20 @@ pub(super) fn triage(command: &TriageCommand) -> Result<Exit> {
 
 pub(super) fn export(command: &ExportCommand) -> Result<Exit> {
     let store = existing_store(&command.state)?;
+    #[cfg(feature = "parquet")]
+    if let Some(file) = &command.parquet {
+        export_table(&store, file, command.look.mask_ids)?;
+    }
+    if command.output.is_empty() {
+        return Ok(Exit::Clean);
+    }
     let report = export::report(&store)?;
-    let options = Options {
-        mask_ids: command.mask_ids,
-        ..Options::default()
-    };
     for target in &command.output {
+        let options = Options {
+            mask_ids: command.look.mask_ids,
+            colour: target.file.is_none() && colour(command.look.color, Surroundings::here()),
+            ..Options::default()
+        };
         let write =
             |out: &mut dyn std::io::Write| report::write(&report, target.format, &options, out);
         match &target.file {
@@ -105,4 +113,15 @@ pub(super) fn export(command: &ExportCommand) -> Result<Exit> {
         }
     }
     Ok(Exit::Clean)
+}
+
+#[cfg(feature = "parquet")]
+fn export_table(store: &Store, file: &std::path::Path, mask_ids: bool) -> Result<()> {
+    let view = View {
+        mask_ids,
+        ..View::default()
+    };
+    let mut table = Vec::new();
+    straykey::sweep::parquet::write(store, view, &mut table)?;
+    output::write_file(file, |out| out.write_all(&table))
 }

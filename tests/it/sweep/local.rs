@@ -7,7 +7,8 @@ use crate::kit::{keys, run};
 on_both!(
     a_folder_of_clones,
     an_incomplete_repository_is_no_clean_one,
-    decisions
+    decisions,
+    names_of_files_count_and_are_looked_at_once
 );
 
 /// Three clones with keys of the seeds 1 and 2, and a fork of the second.
@@ -129,6 +130,97 @@ fn decisions(sweep: &Sweep) {
         sweep.number("SELECT COUNT(*) FROM triage WHERE note = 'new key'"),
         2
     );
+}
+
+/// A key in the name of a file, in a repository and in an older fork of it, whose trees are not
+/// taken for known without it.
+fn names_of_files_count_and_are_looked_at_once(sweep: &Sweep) {
+    let folder = sweep.tree.path("clones");
+    let one = folder.join("acme/one");
+    make_repository(&one, 2, None);
+    let named = format!("dump-{}.txt", keys::access_key_id(7));
+    std::fs::write(one.join(&named), "nothing").unwrap();
+    run_git(git_in(&one).args(["add", "-A"]));
+    run_git(git_in(&one).args(["commit", "-q", "-m", "dump"]));
+    let fork = folder.join("someone/one");
+    std::fs::create_dir_all(fork.parent().unwrap()).unwrap();
+    run_git(
+        git_in(&folder)
+            .args(["clone", "-q", "--bare", "acme/one"])
+            .arg(&fork),
+    );
+    std::fs::write(one.join("later.txt"), "later").unwrap();
+    run_git(git_in(&one).args(["add", "-A"]));
+    run_git(git_in(&one).args(["commit", "-q", "-m", "later"]));
+    let target = folder.display().to_string();
+    let ran = sweep.sweep(&[&target, "--workers", "1", "--fail-on", "any"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ids(&sweep.report()), ids_of([7]));
+    let places = format!("SELECT COUNT(DISTINCT repository) FROM exposure WHERE path = '{named}'");
+    assert_eq!(sweep.number(&places), 2, "{ran:?}");
+    // Trees without such a name are known afterwards.
+    let other = folder.join("acme/other");
+    make_repository(&other, 3, None);
+    sweep.sweep(&[&target]);
+    let known =
+        "SELECT SUM(LENGTH(ids)) / 20 FROM seen JOIN repository ON repository.id = repository_id
+        WHERE name = 'acme/other'";
+    assert_eq!(sweep.number(known), 3 + 3 + 3, "blobs, commits and trees");
+}
+
+/// Account, key, owner, places; what to do; in the words of the other reports.
+#[test]
+fn the_report_says_what_to_do_next() {
+    let sweep = Sweep::sqlite();
+    let folder = clones(&sweep);
+    let ran = sweep.sweep(&[&folder]);
+    let (one, two) = (keys::access_key_id(1), keys::access_key_id(2));
+    let at = |text: &str| {
+        ran.stdout
+            .find(text)
+            .unwrap_or_else(|| panic!("{text}: {ran:?}"))
+    };
+    // Both keys are open and unchecked: the account that has a number comes first.
+    for id in [&one, &two] {
+        let key = at(&format!("key {id}"));
+        assert!(ran.stdout[..key].contains("account "));
+        assert!(ran.stdout[..key].ends_with("  = "));
+        let rest = &ran.stdout[key..];
+        let find = |text: &str| rest.find(text).unwrap_or_else(|| panic!("{text}: {rest}"));
+        let stop = find(&format!(
+            "aws iam update-access-key --access-key-id {id} --status Inactive"
+        ));
+        assert!(find("owner: ") < find("    --> ") && find("    --> ") < stop);
+        assert!(find("straykey explain aws-access-key-pair") > stop);
+    }
+    at("error[aws-access-key-pair]: ");
+    at("--> someone/two:deploy.sh:1:");
+    at("  reachable  since ");
+    assert!(!ran.stdout.contains('\u{1b}'), "no terminal, no colours");
+    let coloured = run(&mut sweep.command(&["report", "--color", "always"]));
+    assert!(coloured.stdout.contains("\u{1b}["));
+    let masked = run(&mut sweep.command(&["report", "--mask-ids"]));
+    for text in [
+        run(&mut sweep.command(&["report", "--json", "--mask-ids"])).stdout,
+        masked.stdout,
+    ] {
+        assert!(!text.contains(&one) && !text.contains(&two), "{text}");
+    }
+    let report = sweep.report();
+    for credential in report["credentials"].as_array().unwrap() {
+        assert!(credential["next"].as_array().unwrap().len() > 2 && credential["blocks"] == true);
+    }
+    // What is decided comes last, blocks nothing and asks for nothing.
+    let identity = report["credentials"][0]["identity"].as_str().unwrap();
+    let decide = ["triage", &identity[..12], "accepted", "--by", "ada"];
+    assert_eq!(run(&mut sweep.command(&decide)).code, Some(0));
+    let after = sweep.report();
+    let last = after["credentials"].as_array().unwrap().last().unwrap();
+    assert!(last["identity"] == identity && last["blocks"] == false);
+    assert_eq!(last["next"].as_array().unwrap().len(), 0);
+    // Nobody has asked AWS: nothing is known to work.
+    let live = run(&mut sweep.command(&["report", "--fail-on", "live"]));
+    assert_eq!(live.code, Some(0), "{live:?}");
 }
 
 #[test]

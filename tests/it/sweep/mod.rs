@@ -8,6 +8,7 @@ mod outages;
 mod poison;
 mod server;
 mod verify;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
