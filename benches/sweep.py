@@ -2,13 +2,13 @@
 """Measures `straykey sweep` on loopback: a GitHub-like listing, git over smart HTTP.
 
     cargo build --release --locked --features sweep
-    python3 benches/sweep.py [--repositories 300] [--real DIR]... [--postgres URL]
+    python3 benches/sweep.py [--repositories 300] [--real DIR]... [--rounds 3] [--postgres URL]
 
 DIR holds git directories (or is one) that are served besides the generated repositories; they
 are only read. --postgres URL (without a database; see tests/sweep/postgres) adds a fleet there.
 CPU seconds are user + system of straykey and of the git it starts; the server's are not counted.
 """
-import argparse, http.server, json, os, random, re, resource, shutil, socketserver, sqlite3, subprocess, sys, tempfile, threading, time
+import argparse, http.server, json, os, random, re, shutil, socketserver, sqlite3, statistics, subprocess, sys, tempfile, threading, time
 from pathlib import Path
 
 STRAYKEY = Path(__file__).resolve().parent.parent / "target/release/straykey"
@@ -112,17 +112,50 @@ def entry(name, host, pushed_at="2026-01-01T00:00:00Z"):
             "archived": False, "fork": False, "size": 1, "pushed_at": pushed_at}
 
 
+class Measured:
+    """A straykey process. `memory` is its own peak in MiB, without the git that it starts: ru_maxrss takes the
+    largest of all, and begins with what the forking Python had."""
+
+    def __init__(self, arguments, state, folder, threads=None):
+        environment = {**ENVIRONMENT, "STRAYKEY_STATE": state}
+        if threads:
+            environment["RAYON_NUM_THREADS"] = str(threads)
+        self.arguments, self.start, self.memory, self.output = arguments, time.monotonic(), 0.0, b""
+        self.process = subprocess.Popen([STRAYKEY, "sweep", *arguments], env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=open(folder / "log", "a"))
+        self.watching = [threading.Thread(target=work) for work in (self.read, self.watch)]
+        for thread in self.watching:
+            thread.start()
+
+    def read(self):
+        self.output = self.process.stdout.read()
+
+    def watch(self):
+        """VmHWM only grows until the process ends: the last reading is less than 5 ms old."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        while True:
+            try:
+                found = re.search(r"VmHWM:\s+(\d+)", status.read_text())
+            except OSError:
+                return
+            if not found:
+                return
+            self.memory = max(self.memory, int(found[1]) / 1024)
+            time.sleep(0.005)
+
+    def end(self, allowed=(0, 1)):
+        """CPU seconds (with those of its git), wall seconds, peak memory, standard output."""
+        _, status, used = os.wait4(self.process.pid, 0)
+        wall = time.monotonic() - self.start
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        for thread in self.watching:
+            thread.join()
+        if self.process.returncode not in allowed:
+            sys.exit(f"{self.arguments}: exit {self.process.returncode}\n{self.output[-2000:]}")
+        return used.ru_utime + used.ru_stime, wall, self.memory, self.output.decode()
+
+
 def run(arguments, state, folder, allowed=(0, 1)):
-    """CPU seconds, wall seconds, peak memory in MiB, standard output."""
-    environment = {**ENVIRONMENT, "STRAYKEY_STATE": state}
-    start = time.monotonic()
-    process = subprocess.Popen([STRAYKEY, "sweep", *arguments], env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=open(folder / "log", "a"))
-    output = process.stdout.read().decode()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in allowed:
-        sys.exit(f"{arguments}: exit {process.returncode}\n{output[-2000:]}")
-    return used.ru_utime + used.ru_stime, time.monotonic() - start, used.ru_maxrss / 1024, output
+    return Measured(arguments, state, folder).end(allowed)
 
 
 def main():
@@ -131,6 +164,7 @@ def main():
     options.add_argument("--commits", type=int, default=40)
     options.add_argument("--real", action="append", default=[], type=Path)
     options.add_argument("--listed", type=int, default=100_000)
+    options.add_argument("--rounds", type=int, default=3, help="of the scaling part")
     options.add_argument("--postgres")
     options = options.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="straykey-sweep-"))
@@ -182,42 +216,59 @@ def measure(options, folder):
     scans = database.execute("SELECT COUNT(*) FROM scan").fetchone()[0]
     print(f"one push: {pushed:.2f} CPU s; {scans - len(names)} scan more, of {rows[1]} object(s)")
 
-    scale(options, folder, base, len(names))
+    if options.rounds:
+        listed = ["github:acme", "--base-url", f"http://{host}"]
+        scale(options, folder, [("local clones", [str(Forge.root / "acme")], options.repositories), ("fetched", listed, len(names))])
     overhead(folder)
     planner(options, folder, base)
 
 
-def fleet(count, state, folder, base, key):
-    """CPU and wall seconds of planning, then of `count` worker processes with one thread each."""
-    planned = run(["plan", *base], state, folder)
+def sides():
+    """What is compared: threads of one process, and processes of one thread, as many of each. Each thread
+    scans with one thread."""
+    return [("one process", 1, 1), ("2 threads", 1, 2), ("2 processes", 2, 1), ("4 threads", 1, 4), ("4 processes", 4, 1)]
+
+
+def work_off(processes, threads, state, folder, key):
+    """CPU and wall seconds, and the largest peak of memory, of workers that begin at the same time."""
+    cache = str(folder / "cache-fleet")
+    arguments = ["worker", "--workers", str(threads), "--cache", cache, "--key-file", str(key), "--cache-quota", "0"]
     start = time.monotonic()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    workers = [subprocess.Popen([STRAYKEY, "sweep", "worker", "--workers", "1", "--cache", str(folder / "cache-fleet"), "--key-file", str(key)],
-               env={**ENVIRONMENT, "STRAYKEY_STATE": state, "RAYON_NUM_THREADS": "1"}, stderr=open(folder / "log", "a")) for _ in range(count)]
-    for worker in workers:
-        if worker.wait() != 0:
-            sys.exit(f"a worker ended with {worker.returncode}")
-    return planned[0], time.monotonic() - start
+    workers = [Measured(arguments, state, folder, threads=threads) for _ in range(processes)]
+    ended = [worker.end((0,)) for worker in workers]
+    return sum(it[0] for it in ended), time.monotonic() - start, max(it[2] for it in ended)
 
 
-def scale(options, folder, base, count):
+def scale(options, folder, targets):
+    """Rounds over all sides, so that what else the machine does meets each of them; medians."""
     key = folder / "key"
     key.write_bytes(os.urandom(32))
     key.chmod(0o600)
     for store in ["sqlite"] + (["postgres"] if options.postgres else []):
-        for workers in (1, 2, 4):
-            shutil.rmtree(folder / "cache-fleet", ignore_errors=True)
-            if store == "sqlite":
-                state = f"sqlite://{folder}/fleet{workers}.db"
-            else:
-                name = f"bench_{os.getpid()}_{workers}"
-                subprocess.run(["psql", f"{options.postgres}/postgres", "-q", "-c", f"CREATE DATABASE {name}"], check=True)
-                state = f"{options.postgres}/{name}"
-            before = os.times()
-            planned, wall = fleet(workers, state, folder, base, key)
-            after = os.times()
-            cpu = after.children_user + after.children_system - before.children_user - before.children_system - planned
-            print(f"{store}, {workers} worker(s): {wall:.1f} s, {count / wall:.1f} repositories/s")
+        for what, target, count in targets:
+            taken = {name: [] for name, _, _ in sides()}
+            for turn in range(options.rounds):
+                for name, processes, threads in sides():
+                    state = new_state(options, store, folder)
+                    run(["plan", *target], state, folder)
+                    taken[name].append(work_off(processes, threads, state, folder, key))
+            tell_scale(f"{store}, {what}", taken, count)
+
+
+def tell_scale(what, taken, count):
+    median = lambda name, part: statistics.median(it[part] for it in taken[name])
+    single = {part: median("one process", part) for part in (0, 1)}
+    for name in taken:
+        cpu, wall, memory = (median(name, part) for part in range(3))
+        print(f"{what}, {name}: {cpu:.2f} CPU s ({100 * (cpu / single[0] - 1):+.1f} %), {wall:.1f} s ({single[1] / wall:.2f} times as fast), {memory:.0f} MiB a process", flush=True)
+
+
+def new_state(options, store, folder):
+    name = f"bench_{os.getpid()}_{time.monotonic_ns()}"
+    if store == "sqlite":
+        return f"sqlite://{folder}/{name}.db"
+    subprocess.run(["psql", f"{options.postgres}/postgres", "-q", "-c", f"CREATE DATABASE {name}"], check=True)
+    return f"{options.postgres}/{name}"
 
 
 def overhead(folder):
