@@ -29,7 +29,7 @@ pub enum Origin {
     Message {
         /// The commit or tag object, in hexadecimal; none while it is being made.
         commit: Option<Box<str>>,
-        /// What to call it: `commit message`, `message of the tag v1`.
+        /// What to call it: `commit message`, `author of the commit`, `message of the tag v1`.
         name: Box<str>,
     },
     /// An object of a git repository, whatever leads to it.

@@ -23,6 +23,7 @@ pub struct Progress {
     stop: AtomicBool,
     verified: AtomicU64,
     to_verify: AtomicU64,
+    to_place: AtomicU64,
     extent: Mutex<Extent>,
 }
 
@@ -54,6 +55,17 @@ impl Progress {
     pub fn verified(&self) -> (u64, u64) {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
         (count(&self.verified), count(&self.to_verify))
+    }
+
+    /// Findings of which it is being found out where in history they are; zero at other times.
+    #[must_use]
+    pub fn to_place(&self) -> u64 {
+        self.to_place.load(Ordering::Relaxed)
+    }
+
+    /// Says that this is being found out for so many findings; with zero, that it is done.
+    pub(crate) fn attribute(&self, findings: u64) {
+        self.to_place.store(findings, Ordering::Relaxed);
     }
 
     /// Whether somebody has asked to end early.

@@ -82,5 +82,12 @@ fn show(bar: &ProgressBar, progress: &Progress) {
 fn scanned(progress: &Progress) -> String {
     let coverage = progress.coverage();
     let files = summary::count(coverage.files, progress.extent().thing());
-    format!("scanned {files} ({})", summary::size(coverage.bytes))
+    let scanned = format!("scanned {files} ({})", summary::size(coverage.bytes));
+    match progress.to_place() {
+        0 => scanned,
+        found => {
+            let keys = summary::count(found, "key");
+            format!("{scanned}; looking up where in history {keys} came in and where it is now")
+        }
+    }
 }

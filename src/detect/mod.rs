@@ -57,6 +57,20 @@ impl Detector {
         findings
     }
 
+    /// Whether conditions of rules and allowlists on paths or commits may leave out `finding` at some
+    /// of its places: while these are not known ([`crate::location::Origin::Object`]), none is.
+    #[must_use]
+    pub fn depends_on_place(&self, finding: &Finding) -> bool {
+        self.generic.depends_on_place(&finding.rule)
+    }
+
+    /// Ids of rules that look at paths and at no content: they find nothing in objects whose paths
+    /// are not known.
+    #[must_use]
+    pub fn path_rules(&self) -> Vec<std::sync::Arc<str>> {
+        self.generic.path_rules()
+    }
+
     /// As [`Detector::scan`] of a whole blob; and whether anything in it was worth a close look.
     ///
     /// Where `changed` is given, the blob is a version of one in which nothing was, and these are

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::conditions::Excluded;
 use super::graph::{CommitNumber, Graph, TreeNumber};
 use super::hits::{HitId, Hits, Subject};
 use super::holding::{Facts, Holding, classes, fold};
@@ -33,6 +34,8 @@ pub(super) struct Attribution<'a> {
     pub(super) classes: Vec<Reachability>,
     pub(super) places: Places,
     pub(super) staged: HashMap<HitId, Vec<Vec<u8>>>,
+    /// Places that conditions of rules exclude.
+    pub(super) excluded: Excluded,
     tips: Vec<Resolved>,
     store: &'a ObjectStore,
     commits: HashMap<CommitNumber, CommitFacts>,
@@ -83,6 +86,7 @@ impl<'a> Attribution<'a> {
             tips: Vec::new(),
             classes: Vec::new(),
             places: Places::new(),
+            excluded: Excluded::new(),
             commits: HashMap::new(),
             graph,
             hits,
@@ -148,6 +152,12 @@ impl<'a> Attribution<'a> {
                 }
             }
         }
+    }
+
+    /// Whether conditions of rules say that `finding` does not count at a path of `hit`.
+    pub(super) fn is_excluded(&self, finding: &Finding, hit: HitId, path: &[u8]) -> bool {
+        let key = || (finding.fingerprint, hit, path.to_vec());
+        !self.excluded.is_empty() && self.excluded.contains(&key())
     }
 
     /// Writes into `findings`, those it was made for, where they are; with `places`, objects are

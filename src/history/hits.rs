@@ -97,6 +97,11 @@ impl Hits {
         }
     }
 
+    /// Notes that the finding does not count in what has the number `hit`.
+    pub(super) fn remove(&mut self, hit: HitId, finding: usize) {
+        self.all[hit as usize].1.retain(|&it| it != finding);
+    }
+
     /// The number of `subject`, if something was found in it.
     pub(super) fn number(&self, subject: &Subject) -> Option<HitId> {
         self.numbers.get(subject).copied()

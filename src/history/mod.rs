@@ -3,7 +3,9 @@
 //! [`scan()`] reads every object, reachable or not, and the names of files; [`attribute`] tells of
 //! what was found where in history it is.
 
+mod absent;
 mod attribution;
+mod conditions;
 mod cut;
 mod entries;
 mod graph;
@@ -21,6 +23,8 @@ mod token;
 
 use std::path::PathBuf;
 
+use absent::Links;
+
 use crate::detect::Detector;
 use crate::finding::Finding;
 use crate::location::Origin;
@@ -35,22 +39,24 @@ pub use names::Names;
 pub use state::State;
 pub use submodules::Submodules;
 
-/// Scans the objects of `store` for `detector`: blobs, commits, tags, and the names in trees. With
+/// Scans the objects of `store`, that of `repository`, for `detector`: blobs, commits, tags, and the names in trees. With
 /// `full_scan` nothing is left out because it was seen in another version; the findings are the
 /// same.
 pub fn scan(
+    repository: &Repository,
     store: &ObjectStore,
     full_scan: bool,
     detector: &Detector,
     progress: &Progress,
 ) -> Report {
-    scan_what_is_new(store, None, full_scan, detector, progress).0
+    scan_what_is_new(repository, store, None, full_scan, detector, progress).0
 }
 
 /// As [`scan()`], without what `known` has read already with the rules of the digest `rules`. What
 /// was found then is found again. Gives the state that the next run may start from, unless
 /// something could not be read.
 pub fn scan_after(
+    repository: &Repository,
     store: &ObjectStore,
     known: Option<&State>,
     rules: &str,
@@ -60,7 +66,7 @@ pub fn scan_after(
 ) -> (Report, Option<State>) {
     // Listed first: what arrives meanwhile may be missed, and must not count as read.
     let mut next = State::now(store, rules);
-    let (report, trees) = scan_what_is_new(store, known, full_scan, detector, progress);
+    let (report, trees) = scan_what_is_new(repository, store, known, full_scan, detector, progress);
     next.note(&report.findings, trees);
     let complete = report.complete();
     (report, complete.then_some(next))
@@ -68,6 +74,7 @@ pub fn scan_after(
 
 /// The report, and the trees with names in which something was found.
 fn scan_what_is_new(
+    repository: &Repository,
     store: &ObjectStore,
     known: Option<&State>,
     full_scan: bool,
@@ -86,7 +93,8 @@ fn scan_what_is_new(
         .selecting(selection)
         .full_scan(full_scan)
         .with_trees(&see);
-    let mut report = scan::run(&objects, detector, progress);
+    let links = Links::new(repository);
+    let mut report = scan::run(&links.of(&objects), detector, progress);
     let found = names.found();
     let mut findings = std::mem::take(&mut report.findings)
         .into_iter()
@@ -96,20 +104,42 @@ fn scan_what_is_new(
         scan::merge(&mut findings, finding);
     }
     report.findings = scan::sorted(findings);
+    report.not_scanned.extend(path_rules(detector));
+    report.not_scanned.extend(links.lacking(repository, store));
+    report.not_scanned.sort();
+    report.not_scanned.dedup();
     (report, found.trees)
 }
 
+/// Says that rules which look at paths alone were not asked: paths are looked for only where something
+/// was found.
+fn path_rules(detector: &Detector) -> Option<NotScanned> {
+    let rules = detector.path_rules();
+    (!rules.is_empty()).then(|| NotScanned {
+        path: "paths".to_owned(),
+        reason: format!(
+            "rules that look at no content are left out of a whole history: {}; a range of commits \
+             has them",
+            rules.join(", ")
+        ),
+        incomplete: false,
+    })
+}
+
 /// Tells of each finding of `report`, a scan of the objects of `repository`, where in history it
-/// is. Objects become the paths at which they stand. Nothing is read where nothing was found.
+/// is. Objects become the paths at which they stand, and what conditions of `detector`'s rules on
+/// paths and commits leave out there is taken out. Nothing is read where nothing was found.
 /// `branches` are those of which it must be known whether they hold it, however many do.
 pub fn attribute(
     report: &mut Report,
     repository: &Repository,
     store: &ObjectStore,
+    detector: &Detector,
     progress: &Progress,
     branches: &[String],
 ) {
-    attribute_with(report, repository, store, progress, branches, None);
+    let kind = Places::OfObjects { detector, branches };
+    attribute_with(report, repository, store, progress, kind);
 }
 
 /// Says in what an occurrence of a finding stands.
@@ -124,7 +154,19 @@ pub fn attribute_places(
     progress: &Progress,
     subject: Subjects<'_>,
 ) {
-    attribute_with(report, repository, store, progress, &[], Some(subject));
+    attribute_with(report, repository, store, progress, Places::Known(subject));
+}
+
+/// What is known of the places of findings.
+#[derive(Clone, Copy)]
+enum Places<'p> {
+    /// The objects: their paths are to be found.
+    OfObjects {
+        detector: &'p Detector,
+        branches: &'p [String],
+    },
+    /// All of it.
+    Known(Subjects<'p>),
 }
 
 fn attribute_with(
@@ -132,17 +174,17 @@ fn attribute_with(
     repository: &Repository,
     store: &ObjectStore,
     progress: &Progress,
-    branches: &[String],
-    subject: Option<Subjects<'_>>,
+    places: Places<'_>,
 ) {
     if report.findings.is_empty() || progress.is_stopped() {
         return;
     }
     let mut not_read = Vec::new();
     let stopped = || progress.is_stopped();
-    let of = |finding: &Finding, origin: &Origin| match subject {
-        Some(subject) => subject(finding, origin),
-        None => hits::subject(origin),
+    progress.attribute(report.findings.len() as u64);
+    let of = |finding: &Finding, origin: &Origin| match places {
+        Places::Known(subject) => subject(finding, origin),
+        Places::OfObjects { .. } => hits::subject(origin),
     };
     let mut attribution = attribution::Attribution::read(
         &report.findings,
@@ -152,7 +194,15 @@ fn attribute_with(
         &mut not_read,
         &stopped,
     );
-    attribution.write(&mut report.findings, branches, subject.is_none());
+    match places {
+        Places::Known(_) => attribution.write(&mut report.findings, &[], false),
+        Places::OfObjects { detector, branches } => {
+            conditions::apply(&mut attribution, store, &mut report.findings, detector);
+            attribution.write(&mut report.findings, branches, true);
+            report.findings.retain(|it| !it.occurrences.is_empty());
+        }
+    }
+    progress.attribute(0);
     if attribution.places.is_full() {
         not_read.push(NotRead {
             what: "paths".to_owned(),

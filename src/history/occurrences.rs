@@ -10,17 +10,17 @@ use super::path_of;
 use crate::finding::{Finding, Occurrence};
 use crate::location::Origin;
 use crate::provenance::Reachability;
-use crate::source::git::{Kind, ObjectId, ObjectStore, Tag};
+use crate::source::git::{Kind, ObjectId, ObjectStore, Part, Tag, header};
 
 /// Places of a finding that are listed; more are counted.
 const MOST_PLACES: usize = 100;
 
 /// A place, ordered as they are listed: better held first, then as they came in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+pub(super) struct Place {
     class: usize,
     rank: u32,
-    origin: Origin,
+    pub(super) origin: Origin,
     hit: HitId,
     /// Whether no comment allows it there.
     open: bool,
@@ -45,7 +45,7 @@ pub(super) fn placed(
     store: &ObjectStore,
     finding: &Finding,
 ) -> (Vec<Occurrence>, u64) {
-    let (mut places, lost) = places(attribution, store, finding);
+    let (mut places, lost) = places(attribution, finding);
     if places.is_empty() {
         return (
             finding.occurrences.clone(),
@@ -61,9 +61,10 @@ pub(super) fn placed(
     places.sort();
     let listed = places.into_iter().flat_map(|place| {
         let hit = place.hit;
+        let label = Label::of(&attribution.hits.all[hit as usize].0, store);
         let same = move |it: &&Occurrence| number(attribution, it) == Some(hit);
         let moved = move |it: &Occurrence| Occurrence {
-            origin: place.origin.clone(),
+            origin: label.of_part(&place.origin, it),
             allow: it.allow.clone().filter(|_| !place.open && !lost),
             ..it.clone()
         };
@@ -74,11 +75,7 @@ pub(super) fn placed(
 
 /// All places of `finding`; and whether it stands somewhere without a comment that allows it where
 /// nothing leads to.
-fn places(
-    attribution: &Attribution<'_>,
-    store: &ObjectStore,
-    finding: &Finding,
-) -> (Vec<Place>, bool) {
+fn places(attribution: &Attribution<'_>, finding: &Finding) -> (Vec<Place>, bool) {
     // By hit: whether a comment is lacking.
     let mut hits: BTreeMap<HitId, bool> = BTreeMap::new();
     for occurrence in &finding.occurrences {
@@ -93,12 +90,14 @@ fn places(
         let place = |place: Place| Place { hit, open, ..place };
         match &attribution.hits.all[hit as usize].0 {
             Subject::Object(Kind::Commit, id) => messages.push(place(message(attribution, id))),
-            Subject::Object(Kind::Tag, id) => messages.push(place(tag(store, id))),
+            Subject::Object(Kind::Tag, id) => messages.push(place(tag(id))),
             subject => {
                 let paths = paths(attribution, hit, matches!(subject, Subject::Name(_)));
                 lost |= open && paths.is_empty();
                 for (path, found) in paths {
-                    join(&mut by_path, path, place(found));
+                    if !attribution.is_excluded(finding, hit, &path) {
+                        join(&mut by_path, path, place(found));
+                    }
                 }
             }
         }
@@ -123,12 +122,16 @@ fn join(by_path: &mut BTreeMap<Vec<u8>, Place>, path: Vec<u8>, mut place: Place)
     }
 }
 
-fn number(attribution: &Attribution<'_>, occurrence: &Occurrence) -> Option<HitId> {
+pub(super) fn number(attribution: &Attribution<'_>, occurrence: &Occurrence) -> Option<HitId> {
     attribution.hits.number(&subject(&occurrence.origin)?)
 }
 
 /// The paths at which a hit stands.
-fn paths(attribution: &Attribution<'_>, hit: HitId, is_name: bool) -> Vec<(Vec<u8>, Place)> {
+pub(super) fn paths(
+    attribution: &Attribution<'_>,
+    hit: HitId,
+    is_name: bool,
+) -> Vec<(Vec<u8>, Place)> {
     let graph = &attribution.graph;
     let in_commits = attribution.places.of_hit.get(&hit).into_iter().flatten();
     let mut found: Vec<(Vec<u8>, Place)> = in_commits
@@ -162,7 +165,7 @@ fn place(attribution: &Attribution<'_>, commit: CommitNumber, origin: Origin) ->
 fn message(attribution: &Attribution<'_>, id: &ObjectId) -> Place {
     let origin = Origin::Message {
         commit: Some(id.to_string().into()),
-        name: "commit message".into(),
+        name: Part::Message.name(None).into(),
     };
     match attribution.graph.commit(id) {
         Some(commit) => place(attribution, commit, origin),
@@ -170,17 +173,50 @@ fn message(attribution: &Attribution<'_>, id: &ObjectId) -> Place {
     }
 }
 
-fn tag(store: &ObjectStore, id: &ObjectId) -> Place {
-    let mut content = Vec::new();
-    let read = store.find(id, &mut content);
-    let tag = Tag::parse(&content).filter(|_| matches!(read, Ok(Some(Kind::Tag))));
-    let name = tag.map_or_else(String::new, |tag| {
-        String::from_utf8_lossy(tag.name).into_owned()
-    });
+fn tag(id: &ObjectId) -> Place {
     last(Origin::Message {
         commit: Some(id.to_string().into()),
-        name: format!("message of the tag {name}").into(),
+        name: Part::Message.name(Some("")).into(),
     })
+}
+
+/// Tells the parts of a commit or a tag apart.
+struct Label {
+    content: Vec<u8>,
+    tag: Option<String>,
+}
+
+impl Label {
+    fn of(subject: &Subject, store: &ObjectStore) -> Self {
+        let mut content = Vec::new();
+        if let Subject::Object(Kind::Commit | Kind::Tag, id) = subject
+            && store.find(id, &mut content).is_err()
+        {
+            // It was read a moment ago. Without it everything is called its message.
+            content.clear();
+        }
+        let tag = match subject {
+            Subject::Object(Kind::Tag, _) => {
+                let name = Tag::parse(&content).map(|tag| tag.name).unwrap_or_default();
+                Some(String::from_utf8_lossy(name).into_owned())
+            }
+            _ => None,
+        };
+        Self { content, tag }
+    }
+
+    /// `origin`, that of a commit or a tag as a whole, for the part in which `occurrence` stands.
+    fn of_part(&self, origin: &Origin, occurrence: &Occurrence) -> Origin {
+        let Origin::Message { commit, .. } = origin else {
+            return origin.clone();
+        };
+        let line = occurrence.parts.first().map_or(1, |it| it.span.start.line);
+        let part = header::part_at(&self.content, line);
+        Origin::Message {
+            commit: commit.clone(),
+            name: part.name(self.tag.as_deref()).into(),
+        }
+    }
 }
 
 /// A place that no commit leads to.

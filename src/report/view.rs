@@ -508,7 +508,9 @@ impl Place<'_> {
             }
             Origin::Commit { commit, path } => repository.line_url(path, commit, line),
             Origin::Name { commit, path } => repository.line_url(path, commit.as_deref()?, 1),
-            Origin::Message { commit, name } if &**name == "commit message" => {
+            Origin::Message { commit, name }
+                if &**name == "commit message" || name.ends_with(" of the commit") =>
+            {
                 repository.commit_url(commit.as_deref()?)
             }
             Origin::Object { kind: "commit", id } => repository.commit_url(id),

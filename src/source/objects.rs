@@ -10,7 +10,7 @@ use aho_corasick::AhoCorasick;
 use super::git::{
     Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore, Selection, Visit,
 };
-use super::stdin::{Reader, try_pump};
+use super::stdin::{Reader, pump, try_pump};
 use super::text;
 use super::{Blob, Coverage, NotScanned, Sink, Source};
 use crate::location::Origin;
@@ -73,6 +73,38 @@ impl Source for Objects<'_> {
             trees: self.trees,
         };
         self.store.for_each(self.selection, &handed);
+    }
+}
+
+/// One blob, handed over as what stands at a path.
+#[derive(Debug)]
+pub struct ObjectAt<'s> {
+    store: &'s ObjectStore,
+    id: ObjectId,
+    origin: &'s Origin,
+}
+
+impl<'s> ObjectAt<'s> {
+    /// The blob `id` as `origin`.
+    #[must_use]
+    pub fn new(store: &'s ObjectStore, id: ObjectId, origin: &'s Origin) -> Self {
+        Self { store, id, origin }
+    }
+}
+
+impl Source for ObjectAt<'_> {
+    fn read(&self, sink: &dyn Sink) {
+        let mut content = Vec::new();
+        let reason = match self.store.find(&self.id, &mut content) {
+            Ok(Some(_)) => return pump(&mut Reader(&content[..]), self.origin, sink),
+            Ok(None) => "it is not here".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        sink.not_scanned(NotScanned {
+            path: format!("object {}", self.id),
+            reason,
+            incomplete: true,
+        });
     }
 }
 

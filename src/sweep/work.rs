@@ -377,7 +377,9 @@ impl Worker<'_> {
         if progress.is_stopped() || self.is_stopped() {
             return Err(self.out_of_time());
         }
-        history::attribute(&mut scanned.report, &repository, &store, progress, &[]);
+        let detector = &self.rules.detector;
+        let report = &mut scanned.report;
+        history::attribute(report, &repository, &store, detector, progress, &[]);
         if progress.is_stopped() || self.is_stopped() {
             return Err(self.out_of_time());
         }

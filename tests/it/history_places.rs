@@ -217,10 +217,11 @@ fn narrower_scans(kit: &GitKit) {
     assert_eq!(seeds(&["--all"]), (1..=11).collect::<Vec<_>>());
     assert_eq!(seeds(&["--branch", "side"]), (1..=8).collect::<Vec<_>>());
     assert_eq!(seeds(&["side..main"]), [11]);
-    assert_eq!(seeds(&["v1~1..v1"]), [8]);
+    // The tag points at the commit.
+    assert_eq!(seeds(&["v1~1..v1"]), [8, 9]);
     assert_eq!(seeds(&["v1~2..v1~1"]), [7]);
     assert_eq!(seeds(&["--first-parent", "v1..main"]), [11]);
-    assert_eq!(seeds(&["main"]), [1, 2, 3, 4, 5, 6, 7, 8, 11]);
+    assert_eq!(seeds(&["main"]), [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]);
 }
 
 #[test]

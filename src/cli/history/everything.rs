@@ -62,13 +62,14 @@ fn one(
 ) -> Result<Report> {
     let store = ObjectStore::open(repository).context("cannot read the repository")?;
     let mut report = match states.path(submodule, repository) {
-        None => history::scan(&store, arguments.full_scan, detector, progress),
+        None => history::scan(repository, &store, arguments.full_scan, detector, progress),
         Some(path) => {
             let known = states.read(&path);
             if known.is_some() && submodule.is_none() {
                 progress.set_extent(Extent::NewObjects);
             }
             let (report, next) = history::scan_after(
+                repository,
                 &store,
                 known.as_ref(),
                 states.rules(),
@@ -80,7 +81,15 @@ fn one(
             report
         }
     };
-    history::attribute(&mut report, repository, &store, progress, &arguments.branch);
+    let branches = &arguments.branch;
+    history::attribute(
+        &mut report,
+        repository,
+        &store,
+        detector,
+        progress,
+        branches,
+    );
     report
         .findings
         .retain(|finding| is_wanted(finding, arguments));

@@ -13,7 +13,7 @@ use straykey::report::{Extent, Report, summary};
 use straykey::scan::{self, Progress};
 use straykey::source::changes::range::{Range, brought, commits};
 use straykey::source::changes::{Changes, Contents};
-use straykey::source::git::{Kind, ObjectId, Repository};
+use straykey::source::git::{Kind, ObjectId, ObjectStore, Repository};
 
 use super::HistoryArguments;
 use crate::cli::say;
@@ -60,8 +60,8 @@ pub(super) fn scan(
     }
     let mut report = parted.report;
     let ids = ids(&changes);
-    let subject = |finding: &Finding, origin: &Origin| subject(finding, origin, &ids);
     let store = changes.contents().store();
+    let subject = |finding: &Finding, origin: &Origin| subject(finding, origin, &ids, store);
     history::attribute_places(&mut report, repository, store, progress, &subject);
     Ok(report)
 }
@@ -76,15 +76,17 @@ fn subject(
     finding: &Finding,
     origin: &Origin,
     ids: &HashMap<&Origin, ObjectId>,
+    store: &ObjectStore,
 ) -> Option<Subject> {
     match origin {
         Origin::Commit { .. } => Some(Subject::Object(Kind::Blob, *ids.get(origin)?)),
         Origin::Message {
             commit: Some(id), ..
-        } => Some(Subject::Object(
-            Kind::Commit,
-            ObjectId::from_hex(id.as_bytes())?,
-        )),
+        } => {
+            let id = ObjectId::from_hex(id.as_bytes())?;
+            let kind = store.find(&id, &mut Vec::new()).ok()??;
+            Some(Subject::Object(kind, id))
+        }
         Origin::Name { path, .. } => {
             let names = || path.as_os_str().as_bytes().split(|&byte| byte == b'/');
             let id = finding.credential.access_key_id.as_deref();

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::nearby::{is_name, next_beginning, stands_alone, window};
 use super::shape::{Head, always_contains, heads, rare_byte};
+use crate::location::Origin;
 use crate::rules::pattern::{Allowlist, Pattern, Target};
 use crate::rules::{Rule, RuleHandle, regex};
 
@@ -94,10 +95,15 @@ impl Compiled {
             .as_ref()
     }
 
-    /// Whether the rule is for files of this path.
-    pub(super) fn is_for(&self, path: &str) -> bool {
+    /// Whether the rule is for files of this path, as far as that can be told.
+    pub(super) fn is_for(&self, path: PathOf<'_>) -> bool {
         let Some(expression) = &self.pattern().path else {
             return true;
+        };
+        let path = match path {
+            PathOf::File(path) | PathOf::Name(path) => path,
+            PathOf::Unknown => return true,
+            PathOf::Message => return false,
         };
         let compiled = self.path.get_or_init(|| regex::compile(expression).ok());
         compiled.as_ref().is_some_and(|regex| regex.is_match(path))
@@ -209,6 +215,36 @@ impl Matcher {
     }
 }
 
+/// The path that conditions of rules and allowlists are about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PathOf<'p> {
+    /// It is this.
+    File(&'p str),
+    /// It is this, and the text is the path itself.
+    Name(&'p str),
+    /// An object of a repository: which paths it has is found out later, and the conditions are
+    /// looked at again then (`Detector::depends_on_place`). Until then nothing is left out.
+    Unknown,
+    /// A message has none.
+    Message,
+}
+
+impl<'p> PathOf<'p> {
+    /// That of `origin`, which is shown as `shown`.
+    pub(super) fn new(origin: &Origin, shown: &'p str) -> Self {
+        match origin {
+            Origin::Object { kind: "blob", .. } => Self::Unknown,
+            Origin::Object { .. } | Origin::Message { .. } => Self::Message,
+            Origin::Name { .. } => Self::Name(shown),
+            _ => Self::File(shown),
+        }
+    }
+
+    fn is(self, matches: impl Fn(&str) -> bool) -> bool {
+        matches!(self, Self::File(path) | Self::Name(path) if matches(path))
+    }
+}
+
 /// A compiled allowlist.
 #[derive(Debug)]
 pub(super) struct Filter {
@@ -220,7 +256,7 @@ pub(super) struct Filter {
 /// What a filter looks at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'s> {
-    pub(super) path: &'s str,
+    pub(super) path: PathOf<'s>,
     pub(super) commit: Option<&'s str>,
     pub(super) secret: &'s [u8],
     pub(super) whole: &'s [u8],
@@ -243,7 +279,7 @@ impl Filter {
     }
 
     /// Whether the path or the commit alone decides that nothing there is a finding.
-    pub(super) fn allows_blob(&self, path: &str, commit: Option<&str>) -> bool {
+    pub(super) fn allows_blob(&self, path: PathOf<'_>, commit: Option<&str>) -> bool {
         let checks = [self.commit(commit), self.path(path)];
         let more = !self.list.regexes.is_empty() || !self.list.stopwords.is_empty();
         if self.list.all {
@@ -278,8 +314,14 @@ impl Filter {
         (!commits.is_empty()).then(|| commit.is_some_and(is))
     }
 
-    fn path(&self, path: &str) -> Option<bool> {
-        (!self.paths.is_empty()).then(|| self.paths.iter().any(|regex| regex.is_match(path)))
+    /// Whether it says something about paths or commits.
+    pub(super) fn is_about_places(&self) -> bool {
+        !self.paths.is_empty() || !self.list.commits.is_empty()
+    }
+
+    fn path(&self, path: PathOf<'_>) -> Option<bool> {
+        let matches = |path: &str| self.paths.iter().any(|regex| regex.is_match(path));
+        (!self.paths.is_empty()).then(|| path.is(matches))
     }
 
     fn regex(&self, subject: &Subject<'_>) -> Option<bool> {

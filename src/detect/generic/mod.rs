@@ -25,7 +25,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use compile::{Anchor, Compiled, Filter, Matcher, Plan, Subject};
+use compile::{Anchor, Compiled, Filter, Matcher, PathOf, Plan, Subject};
 use grams::Use;
 use prefilter::Prefilter;
 use structure::Candidate;
@@ -80,9 +80,33 @@ impl GenericDetector {
 
     /// Whether a file's path or commit says that nothing in it is a finding.
     pub(crate) fn allows_blob(&self, blob: &Blob<'_>) -> bool {
-        let path = blob.origin.path();
+        if self.0.filters.is_empty() {
+            return false;
+        }
+        let shown = blob.origin.path();
+        let path = PathOf::new(blob.origin, &shown);
         let mut filters = self.0.filters.iter();
-        filters.any(|filter| filter.allows_blob(&path, blob.origin.commit()))
+        filters.any(|filter| filter.allows_blob(path, blob.origin.commit()))
+    }
+
+    /// Whether a condition on paths or commits may leave out a finding of the rule `id`.
+    pub(crate) fn depends_on_place(&self, id: &str) -> bool {
+        let engine = &self.0;
+        let named = |ids: &[Arc<str>]| ids.iter().any(|it| **it == *id);
+        let of_rule = |rule: &&Compiled| *rule.handle.id() == *id;
+        let mut others = engine.others.iter();
+        engine.filters.iter().any(Filter::is_about_places)
+            || others.any(|(ids, filter)| named(ids) && filter.is_about_places())
+            || engine.rules.iter().find(of_rule).is_some_and(|rule| {
+                rule.pattern().path.is_some() || rule.filters().iter().any(Filter::is_about_places)
+            })
+    }
+
+    /// Ids of the rules that look at paths alone.
+    pub(crate) fn path_rules(&self) -> Vec<Arc<str>> {
+        let ungated = self.0.ungated.iter().map(|&rule| &self.0.rules[rule]);
+        let without_text = ungated.filter(|rule| rule.pattern().regex.is_none());
+        without_text.map(|rule| rule.rule().id.clone()).collect()
     }
 
     /// Whether an allowlist for all rules, or for this finding's rule, says that a finding of
@@ -152,11 +176,11 @@ impl Engine {
     }
 
     fn scan(&self, blob: &Blob<'_>) -> Vec<Finding> {
-        let path = blob.origin.path();
+        let shown = blob.origin.path();
         let mut pass = Pass {
             engine: self,
             text: blob.bytes,
-            path: &path,
+            path: PathOf::new(blob.origin, &shown),
             commit: blob.origin.commit(),
             matches: Vec::new(),
             searched: HashMap::new(),
@@ -186,7 +210,7 @@ impl Engine {
 struct Pass<'p> {
     engine: &'p Engine,
     text: &'p [u8],
-    path: &'p str,
+    path: PathOf<'p>,
     commit: Option<&'p str>,
     matches: Vec<Match>,
     /// For each rule: up to where no further match may begin.
@@ -293,7 +317,8 @@ impl Pass<'_> {
     fn ungated(&mut self, rule: usize) {
         let compiled = &self.engine.rules[rule];
         if compiled.pattern().regex.is_none() {
-            let wanted = compiled.pattern().path.is_some() && compiled.is_for(self.path);
+            let is_file = matches!(self.path, PathOf::File(_));
+            let wanted = is_file && compiled.pattern().path.is_some() && compiled.is_for(self.path);
             if wanted && self.allowed(rule, &(0..0), &(0..0)) {
                 return;
             }

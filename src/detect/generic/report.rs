@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::compile::Subject;
+use super::compile::{PathOf, Subject};
 use super::likeness::entropy;
 use super::{Engine, Match};
 use crate::detect::aws::excerpt::{Place, Shown, excerpt};
@@ -239,7 +239,7 @@ pub(super) fn subjects(
     finding: &Finding,
     allowed: impl Fn(&Subject<'_>) -> bool,
 ) -> bool {
-    let path = blob.origin.path();
+    let shown = blob.origin.path();
     let credential = &finding.credential;
     let id = credential.access_key_id.as_deref().map(str::as_bytes);
     let secret = credential.secret.as_ref().map(Secret::expose);
@@ -251,7 +251,7 @@ pub(super) fn subjects(
     let mut values = id.iter().chain(&secret);
     values.any(|value| {
         allowed(&Subject {
-            path: &path,
+            path: PathOf::new(blob.origin, &shown),
             commit: blob.origin.commit(),
             secret: value,
             whole: value,

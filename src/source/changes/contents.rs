@@ -279,7 +279,9 @@ pub(super) const EMPTY_TREES: [&str; 2] = [
     "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 ];
 
-fn is_empty_tree(id: ObjectId) -> bool {
+/// Whether `id` is that of the tree without entries, which need not be stored.
+#[must_use]
+pub fn is_empty_tree(id: ObjectId) -> bool {
     EMPTY_TREES
         .iter()
         .any(|empty| ObjectId::from_hex(empty.as_bytes()) == Some(id))

@@ -13,6 +13,7 @@ pub mod pushed;
 pub mod range;
 pub mod settings;
 pub mod staged;
+mod texts;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -21,14 +22,14 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-pub use contents::{ChangeError, Contents};
+pub use contents::{ChangeError, Contents, is_empty_tree};
 
 use settings::Settings;
 
 use super::git::ObjectId;
 use super::index::difference::{MODE_DIRECTORY, MODE_GITLINK, flatten};
 use super::index::{Removed, Version};
-use super::{NotScanned, Sink, Source};
+use super::{Blob, NotScanned, Sink, Source};
 use crate::location::Origin;
 
 /// One path with new content.
@@ -42,13 +43,16 @@ pub struct Entry {
     pub before: Vec<Version>,
 }
 
-/// A text that is not a file: the message of a commit.
+/// A text that is not a file: the message of a commit, its author.
 #[derive(Debug)]
 pub struct Text {
     /// [`Origin::Message`].
     pub origin: Origin,
-    /// The message.
+    /// The text.
     pub bytes: Vec<u8>,
+    /// Whether it is a field of an object whose message is a text of its own, with which it is
+    /// counted.
+    pub is_field: bool,
 }
 
 /// New contents, and what they replace.
@@ -143,15 +147,16 @@ impl Changes {
         }
     }
 
+    /// Under its own path: where conditions of rules left it out, it was not known.
     fn hand_removed(&self, origin: &Origin, removed: &Removed, sink: &dyn Sink) {
         let (path, version) = removed;
         if version.mode != MODE_DIRECTORY {
-            return self.hand_version(origin, *version, sink);
+            return self.hand_version(&beside(origin, path), *version, sink);
         }
         match flatten(&self.contents, version.id, path) {
-            Ok(below) => below
-                .iter()
-                .for_each(|(_, version)| self.hand_version(origin, *version, sink)),
+            Ok(below) => below.iter().for_each(|(path, version)| {
+                self.hand_version(&beside(origin, path), *version, sink)
+            }),
             Err(error) => sink.not_scanned(unreadable(origin, &error)),
         }
     }
@@ -168,6 +173,9 @@ impl Changes {
         if sink.stopped() {
             return;
         }
+        if entry.before.is_empty() {
+            hand::name(&entry.origin, sink);
+        }
         if entry.new.mode == MODE_GITLINK {
             return sink.not_scanned(NotScanned {
                 path: entry.origin.path().into_owned(),
@@ -176,9 +184,6 @@ impl Changes {
             });
         }
         self.hand_version(&entry.origin, entry.new, sink);
-        if entry.before.is_empty() {
-            hand::name(&entry.origin, sink);
-        }
     }
 }
 
@@ -189,7 +194,10 @@ impl Source for Changes {
             sink.not_scanned(note.clone());
         }
         for text in &self.texts {
-            hand::counted(&text.origin, &text.bytes, sink);
+            match text.is_field {
+                true => sink.blob(&Blob::whole(&text.origin, &text.bytes)),
+                false => hand::counted(&text.origin, &text.bytes, sink),
+            }
         }
         if self.entries.len() < MANY {
             self.entries
@@ -208,6 +216,18 @@ fn unreadable(origin: &Origin, error: &ChangeError) -> NotScanned {
         path: origin.path().into_owned(),
         reason: error.to_string(),
         incomplete: true,
+    }
+}
+
+/// Another path of the same commit, or of the index.
+fn beside(origin: &Origin, path: &[u8]) -> Origin {
+    match origin {
+        Origin::Index(_) => Origin::Index(path_of(path)),
+        Origin::Commit { commit, .. } => Origin::Commit {
+            commit: commit.clone(),
+            path: path_of(path),
+        },
+        other => other.clone(),
     }
 }
 

@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use rayon::prelude::*;
 
 use super::contents::{ChangeError, Contents};
-use super::{Changes, Entry, Text, hexadecimal, path_of};
+use super::{Changes, Entry, Text, hexadecimal, path_of, texts};
 use crate::location::Origin;
+use crate::source::NotScanned;
 use crate::source::git::{Commit, Kind, ObjectId, Tag};
 use crate::source::index::difference::{MODE_GITLINK, flatten, tree_against};
 use crate::source::index::{Difference, TreeCache, Version};
@@ -88,6 +89,7 @@ pub(super) fn of_commits(
         chunk?.move_into(&mut changes);
     }
     once_each(&mut changes.entries);
+    texts::once_each(&mut changes.texts);
     Ok(changes)
 }
 
@@ -95,7 +97,9 @@ pub(super) fn of_commits(
 #[derive(Default)]
 pub(super) struct Found {
     entries: Vec<Entry>,
-    texts: Vec<Text>,
+    pub(super) texts: Vec<Text>,
+    /// What could not be looked at.
+    pub(super) notes: Vec<NotScanned>,
     removed: Vec<(Box<str>, Difference)>,
 }
 
@@ -113,13 +117,8 @@ impl Found {
         let not_a_commit = ChangeError::Kind { kind: "commit", id };
         let commit = Commit::parse(&content).ok_or(not_a_commit)?;
         let hexadecimal = hexadecimal(id);
-        self.texts.push(Text {
-            origin: Origin::Message {
-                commit: Some(hexadecimal.clone()),
-                name: "commit message".into(),
-            },
-            bytes: commit.message.to_vec(),
-        });
+        let texts = texts::of(&hexadecimal, None, &content, commit.message);
+        self.texts.extend(texts);
         let mut parents = Vec::new();
         // A shallow clone has the names of these parents, and not the commits.
         if !shallow.contains(&id) {
@@ -150,6 +149,7 @@ impl Found {
     fn move_into(mut self, changes: &mut Changes) {
         changes.entries.append(&mut self.entries);
         changes.texts.append(&mut self.texts);
+        changes.notes.append(&mut self.notes);
         for (commit, difference) in self.removed {
             changes.removed.insert(Some(commit), difference.removed);
         }
@@ -172,13 +172,8 @@ fn tip(
             Kind::Tag => {
                 let tag = Tag::parse(&content).ok_or(ChangeError::Kind { kind: "tag", id })?;
                 let name = String::from_utf8_lossy(tag.name);
-                found.texts.push(Text {
-                    origin: Origin::Message {
-                        commit: Some(hexadecimal),
-                        name: format!("message of the tag {name}").into(),
-                    },
-                    bytes: tag.message.to_vec(),
-                });
+                let texts = texts::of(&hexadecimal, Some(&*name), &content, tag.message);
+                found.texts.extend(texts);
                 id = tag.target;
                 continue;
             }

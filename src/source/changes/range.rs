@@ -1,10 +1,13 @@
-//! What a range of commits brings: the new content of each, its message, and the names of new
-//! files.
+//! What a range of commits brings: the new content of each, its message and who made it, the names of
+//! new files, and the tags that point at them.
 
-use super::Changes;
+use std::collections::HashSet;
+
 use super::contents::{ChangeError, Contents};
 use super::pushed::{Found, of_commits};
-use crate::source::git::ObjectId;
+use super::{Changes, Text, hexadecimal, texts};
+use crate::source::NotScanned;
+use crate::source::git::{Kind, ObjectId, Tag};
 
 /// Which commits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub fn commits(contents: &Contents, range: &Range) -> Result<Vec<ObjectId>, Chan
         .collect()
 }
 
-/// What `commits` bring, merges included.
+/// What `commits` bring, merges included, with the annotated tags that point at one of them.
 ///
 /// # Errors
 /// Whatever cannot be read: the range was not scanned.
@@ -50,5 +53,57 @@ pub fn brought(
     commits: &[ObjectId],
     first_parent: bool,
 ) -> Result<Changes, ChangeError> {
-    of_commits(contents, commits, Found::default(), first_parent)
+    let found = tags(&contents, &commits.iter().copied().collect())?;
+    of_commits(contents, commits, found, first_parent)
+}
+
+/// What the tags that lead to `commits` say. A tag that cannot be read is noted: it may lead there.
+fn tags(contents: &Contents, commits: &HashSet<ObjectId>) -> Result<Found, ChangeError> {
+    let mut found = Found::default();
+    if commits.is_empty() {
+        return Ok(found);
+    }
+    let listed = contents.git(&["for-each-ref", "--format=%(objecttype) %(objectname)"])?;
+    let lines = listed.split(|&byte| byte == b'\n');
+    let mut tags: Vec<ObjectId> = lines
+        .filter_map(|line| ObjectId::from_hex(line.strip_prefix(b"tag ")?))
+        .collect();
+    tags.sort();
+    tags.dedup();
+    for tag in tags {
+        match follow(contents, tag, commits) {
+            Ok(texts) => found.texts.extend(texts),
+            Err(error) => found.notes.push(NotScanned {
+                path: format!("tag {tag}"),
+                reason: error.to_string(),
+                incomplete: true,
+            }),
+        }
+    }
+    Ok(found)
+}
+
+/// The texts of `tag`, and of the tags that it leads to, if they end at one of `commits`.
+fn follow(
+    contents: &Contents,
+    tag: ObjectId,
+    commits: &HashSet<ObjectId>,
+) -> Result<Vec<Text>, ChangeError> {
+    let (mut found, mut content) = (Vec::new(), Vec::new());
+    let mut id = tag;
+    // Nobody has tags of tags of tags, and nothing may go on for ever.
+    for _ in 0..16 {
+        contents.read(id, Kind::Tag, &mut content)?;
+        let kind = Kind::Tag.as_str();
+        let tag = Tag::parse(&content).ok_or(ChangeError::Kind { kind, id })?;
+        let name = String::from_utf8_lossy(tag.name);
+        let texts = texts::of(&hexadecimal(id), Some(&*name), &content, tag.message);
+        found.extend(texts);
+        match tag.kind {
+            Some(Kind::Tag) => id = tag.target,
+            Some(Kind::Commit) if commits.contains(&tag.target) => return Ok(found),
+            _ => break,
+        }
+    }
+    Ok(Vec::new())
 }

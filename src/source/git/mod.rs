@@ -10,6 +10,7 @@ pub mod commit;
 mod config;
 mod delta;
 mod error;
+pub mod header;
 mod inflate;
 mod listing;
 mod loose;
@@ -29,6 +30,7 @@ pub mod tree;
 
 pub use commit::Commit;
 pub use error::ObjectError;
+pub use header::Part;
 pub use object_id::{HashKind, ObjectId};
 pub use object_store::{NotRead, ObjectStore};
 pub use object_walk::Selection;

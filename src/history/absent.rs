@@ -1,0 +1,173 @@
+//! Commits and directories that a history names and that are not here, though nothing says that it
+//! is cut: what a clone has lost is not clean.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use crate::location::Origin;
+use crate::report::summary;
+use crate::source::changes::is_empty_tree;
+use crate::source::git::{Commit, Kind, ObjectId, ObjectStore, Refs, Repository, Tag};
+use crate::source::{Blob, Coverage, NotScanned, Objects, Sink, Source};
+
+/// Objects told one by one; the rest is counted.
+const MOST_TOLD: usize = 100;
+
+/// What the commits that were scanned lead to: parents and root directories.
+pub(super) struct Links {
+    shallow: HashSet<ObjectId>,
+    ids: Mutex<Vec<ObjectId>>,
+}
+
+impl Links {
+    /// None yet, in `repository`.
+    pub(super) fn new(repository: &Repository) -> Self {
+        Self {
+            shallow: repository.shallow_commits().into_iter().collect(),
+            ids: Mutex::default(),
+        }
+    }
+
+    /// `objects`, whose commits are looked at on the way.
+    pub(super) fn of<'l>(&'l self, objects: &'l Objects<'l>) -> Watched<'l> {
+        Watched {
+            objects,
+            links: self,
+        }
+    }
+
+    fn note(&self, id: ObjectId, content: &[u8]) {
+        let Some(commit) = Commit::parse(content) else {
+            return;
+        };
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.extend(commit.tree);
+        // A shallow clone has the names of these parents, and not the commits.
+        if !self.shallow.contains(&id) {
+            ids.extend(commit.parents);
+        }
+    }
+
+    /// What refs of `repository` lead to and `store` has not got, and refs that cannot be read. A
+    /// partial clone may lack anything, and so may what no ref leads to: git prunes by age.
+    pub(super) fn lacking(self, repository: &Repository, store: &ObjectStore) -> Vec<NotScanned> {
+        let refs = Refs::read(repository);
+        let mut lacking: Vec<NotScanned> = refs.problems.iter().cloned().map(super::told).collect();
+        let ids = self
+            .ids
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let targets = refs.all.iter().map(|reference| reference.target);
+        let is_absent = |id: &ObjectId| !store.contains(id) && !is_empty_tree(*id);
+        if repository.is_partial() || !ids.into_iter().chain(targets).any(|id| is_absent(&id)) {
+            return lacking;
+        }
+        let absent = reached(&refs, store, &self.shallow);
+        let more = absent.len().saturating_sub(MOST_TOLD);
+        let told = |(id, (kind, by)): (ObjectId, (&str, String))| NotScanned {
+            path: format!("{kind} {id}"),
+            reason: format!("not here, though {by} names it; what it leads to was not scanned"),
+            incomplete: true,
+        };
+        lacking.extend(absent.into_iter().take(MOST_TOLD).map(told));
+        if more > 0 {
+            lacking.push(NotScanned {
+                path: summary::count(more as u64, "more object"),
+                reason: "not here, like those named".to_owned(),
+                incomplete: true,
+            });
+        }
+        lacking
+    }
+}
+
+/// The absent objects that refs lead to: what they are, and what names them.
+fn reached(
+    refs: &Refs,
+    store: &ObjectStore,
+    shallow: &HashSet<ObjectId>,
+) -> BTreeMap<ObjectId, (&'static str, String)> {
+    let tips = refs.all.iter();
+    let mut waiting: Vec<(ObjectId, String)> = tips
+        .map(|reference| (reference.target, reference.name.clone()))
+        .collect();
+    let (mut seen, mut absent) = (HashSet::new(), BTreeMap::new());
+    let mut content = Vec::new();
+    while let Some((id, by)) = waiting.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let kind = match store.find(&id, &mut content) {
+            Ok(Some(kind)) => kind,
+            Ok(None) => {
+                absent.insert(id, ("object", by));
+                continue;
+            }
+            // Damaged: the scan has told of it.
+            Err(_) => continue,
+        };
+        let name = format!("{} {id}", kind.as_str());
+        if let Some(commit) = Commit::parse(&content).filter(|_| kind == Kind::Commit) {
+            let tree = commit.tree.filter(|tree| !is_empty_tree(*tree));
+            if let Some(tree) = tree.filter(|tree| !store.contains(tree)) {
+                absent.insert(tree, ("tree", name.clone()));
+            }
+            let parents = commit
+                .parents
+                .into_iter()
+                .filter(|_| !shallow.contains(&id));
+            waiting.extend(parents.map(|parent| (parent, name.clone())));
+        } else if let Some(tag) = Tag::parse(&content).filter(|_| kind == Kind::Tag) {
+            waiting.push((tag.target, name));
+        }
+    }
+    absent
+}
+
+/// Objects that are read, and looked at on the way.
+pub(super) struct Watched<'l> {
+    objects: &'l Objects<'l>,
+    links: &'l Links,
+}
+
+impl Source for Watched<'_> {
+    fn read(&self, sink: &dyn Sink) {
+        self.objects.read(&Passing {
+            sink,
+            links: self.links,
+        });
+    }
+}
+
+struct Passing<'p> {
+    sink: &'p dyn Sink,
+    links: &'p Links,
+}
+
+impl Sink for Passing<'_> {
+    fn blob(&self, blob: &Blob<'_>) {
+        self.sink.blob(blob);
+    }
+
+    fn object(&self, blob: &Blob<'_>, changed: Option<&[Range<usize>]>) -> bool {
+        if let Origin::Object { kind: "commit", id } = blob.origin
+            && let Some(id) = ObjectId::from_hex(id.as_bytes())
+        {
+            self.links.note(id, blob.bytes);
+        }
+        self.sink.object(blob, changed)
+    }
+
+    fn not_scanned(&self, entry: NotScanned) {
+        self.sink.not_scanned(entry);
+    }
+
+    fn covered(&self, more: Coverage) {
+        self.sink.covered(more);
+    }
+
+    fn stopped(&self) -> bool {
+        self.sink.stopped()
+    }
+}
