@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::places::Places;
+
 /// Bits of the set. 16 KiB: half of a small first-level cache.
 const BITS: u32 = 17;
 const BUCKETS: usize = 4096;
@@ -40,6 +42,8 @@ struct Entry {
     length: u32,
     /// How many of its bytes stand before the place that is tested.
     before: u32,
+    /// The first eight bytes after those, folded, and which bits of them count.
+    head: [u64; 2],
     used: Use,
 }
 
@@ -64,6 +68,7 @@ impl Grams {
         self.entries.push(Entry {
             bucket: bucket(rest),
             before: before as u32,
+            head: head(rest),
             start: self.text.len() as u32,
             length: keyword.len() as u32,
             used,
@@ -97,14 +102,18 @@ impl Grams {
         self.entries.is_empty()
     }
 
-    /// Calls `hit` for every keyword that is found by what begins at `at`.
-    #[inline]
-    pub(super) fn test(&self, text: &[u8], at: usize, hit: &mut impl FnMut(Use, usize)) {
-        let may_begin = match text[at..].first_chunk::<4>() {
-            Some(four) => self.holds(gram(four, 0)) == 1,
-            None => at + SHORTEST <= text.len(),
-        };
-        if may_begin {
+    /// Calls `hit` for every keyword that is found by what begins at one of `places`, and leaves of
+    /// these what was worth a comparison.
+    #[inline(always)]
+    pub(super) fn test(&self, text: &[u8], places: &mut Places, hit: &mut impl FnMut(Use, usize)) {
+        if self.is_empty() {
+            return;
+        }
+        places.retain(|at| match text[at..].first_chunk::<4>() {
+            Some(four) => self.holds(fold(u32::from_le_bytes(*four).into()) as u32) as usize,
+            None => usize::from(at + SHORTEST <= text.len()),
+        });
+        for at in places.iter() {
             self.compare(text, at, hit);
         }
     }
@@ -155,17 +164,40 @@ impl Grams {
     #[inline(never)]
     fn compare(&self, text: &[u8], at: usize, hit: &mut impl FnMut(Use, usize)) {
         let bucket = bucket(&text[at..]) as usize;
+        let [here, _] = head(&text[at..]);
         let (start, end) = (self.starts[bucket], self.starts[bucket + 1]);
         for entry in &self.entries[start as usize..end as usize] {
-            let (start, length) = (entry.start as usize, entry.length as usize);
-            let keyword = &self.text[start..start + length];
-            let Some(at) = at.checked_sub(entry.before as usize) else {
-                continue;
-            };
-            let word = text.get(at..at + length);
-            if word.is_some_and(|word| word.eq_ignore_ascii_case(keyword)) {
-                hit(entry.used, at);
+            let [head, counts] = entry.head;
+            if (here ^ head) & counts == 0 {
+                self.confirm(entry, text, at, hit);
             }
+        }
+    }
+
+    #[inline(never)]
+    fn confirm(&self, entry: &Entry, text: &[u8], at: usize, hit: &mut impl FnMut(Use, usize)) {
+        let (start, length) = (entry.start as usize, entry.length as usize);
+        let keyword = &self.text[start..start + length];
+        let Some(at) = at.checked_sub(entry.before as usize) else {
+            return;
+        };
+        let word = text.get(at..at + length);
+        if word.is_some_and(|word| word.eq_ignore_ascii_case(keyword)) {
+            hit(entry.used, at);
+        }
+    }
+}
+
+/// The first eight bytes of `text`, folded, and the bits of those that are there.
+#[inline(always)]
+fn head(text: &[u8]) -> [u64; 2] {
+    match text.first_chunk::<8>() {
+        Some(eight) => [fold(u64::from_le_bytes(*eight)), u64::MAX],
+        None => {
+            let mut eight = [0; 8];
+            eight[..text.len()].copy_from_slice(text);
+            let counts = (1 << (8 * text.len())) - 1;
+            [fold(u64::from_le_bytes(eight)), counts]
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Finds the keys of every other provider: what rules say by regular expressions.
 //!
 //! One pass over the bytes finds the keywords of all rules (`prefilter`): most of them only where a
-//! word or a long run of token characters begins (`runs`, `grams`). A rule is read and compiled when
+//! word or a long run of token characters begins (`runs`, `fingerprint`, `grams`). A rule is read and compiled when
 //! the first of its keywords is met, and its expression sees only the text near the keyword that a
 //! match can reach (`shape`). What it matches is then looked at more closely: entropy, checksum,
 //! structure, placeholders, allowlists.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod block;
 mod compile;
+mod fingerprint;
 mod grams;
 mod likeness;
 mod manifest;
@@ -15,6 +18,7 @@ mod nearby;
 mod notice;
 #[cfg(test)]
 mod place;
+mod places;
 mod prefilter;
 mod report;
 mod runs;

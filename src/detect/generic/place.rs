@@ -4,8 +4,8 @@
 use regex_syntax::hir::{Hir, HirKind};
 
 use super::grams::SHORTEST;
-use super::prefilter::{BEFORE_VALUE, signs};
-use super::runs::{START, VALUE, is_mark, is_token, is_word};
+use super::prefilter::signs;
+use super::runs::{BEFORE_VALUE, START, VALUE, is_mark, is_token, is_word};
 use super::shape::{ByteSet, Head, WAYS_LIMIT, always_contains, heads, rare_byte};
 use crate::rules::pattern::Search;
 use crate::rules::regex;

@@ -11,13 +11,10 @@ use memchr::memmem;
 #[cfg(doc)]
 use super::grams::SHORTEST;
 use super::grams::{Grams, Use};
-use super::runs::{self, BLOCK};
+use super::places::Places;
+use super::runs::{self, Fingerprints};
 use crate::rules::pattern::Search;
 
-/// How far before the block in which a value begins its keyword may begin.
-pub(super) const BEFORE_VALUE: usize = 4 * BLOCK;
-/// How far after that block its keyword may begin.
-const AFTER_VALUE: usize = 2 * BLOCK;
 /// Longest scheme of a URL.
 const SCHEME: usize = 40;
 /// Longest user and password of a URL.
@@ -30,6 +27,7 @@ pub(super) struct Prefilter {
     starts: Grams,
     near: Grams,
     everywhere: Grams,
+    prints: Fingerprints,
     /// The rules that are for URLs, in ascending order.
     urls: Vec<u32>,
 }
@@ -39,15 +37,23 @@ impl Prefilter {
     /// [`Prefilter::finish`] must follow.
     pub(super) fn add(&mut self, search: Search, keyword: &[u8], used: Use) {
         match search {
-            Search::Word => self.words.add_from(signs(keyword), keyword, used),
+            Search::Word => {
+                let before = signs(keyword);
+                self.words.add_from(before, keyword, used);
+                self.prints.words.add(&keyword[before..]);
+            }
             Search::Url => {
                 self.words.add(keyword, used);
+                self.prints.words.add(keyword);
                 if self.urls.last() != Some(&used.rule) {
                     self.urls.push(used.rule);
                 }
             }
             Search::Start => self.starts.add(keyword, used),
-            Search::Near => self.near.add(keyword, used),
+            Search::Near => {
+                self.near.add(keyword, used);
+                self.prints.near.add(keyword);
+            }
             Search::Everywhere => self.everywhere.add(keyword, used),
         }
     }
@@ -58,6 +64,8 @@ impl Prefilter {
         self.starts.finish();
         self.near.finish();
         self.everywhere.finish();
+        self.prints.words.finish();
+        self.prints.near.finish();
     }
 
     /// Calls `hit` for every keyword in `text` that is where its rule has it. The keywords of one
@@ -67,10 +75,9 @@ impl Prefilter {
             let mut visitor = Visitor {
                 prefilter: self,
                 text,
-                searched: 0,
                 hit: &mut hit,
             };
-            runs::visit(text, &mut visitor);
+            runs::visit(text, &self.prints, &mut visitor);
         }
         self.everywhere.search(text, 0..text.len(), &mut hit);
     }
@@ -80,36 +87,29 @@ impl Prefilter {
 struct Visitor<'v, H> {
     prefilter: &'v Prefilter,
     text: &'v [u8],
-    /// Up to where keywords near values were looked for.
-    searched: usize,
     hit: &'v mut H,
 }
 
 impl<H: FnMut(Use, usize)> runs::Visitor for Visitor<'_, H> {
     #[inline(always)]
-    fn word(&mut self, at: usize) {
+    fn words(&mut self, places: &mut Places) {
         let (text, urls, hit) = (self.text, &self.prefilter.urls, &mut *self.hit);
         let mut real = |used: Use, at: usize| {
             if urls.binary_search(&used.rule).is_err() || has_password(text, at) {
                 hit(used, at);
             }
         };
-        self.prefilter.words.test(text, at, &mut real);
+        self.prefilter.words.test(text, places, &mut real);
     }
 
     #[inline(always)]
-    fn start(&mut self, at: usize) {
-        self.prefilter.starts.test(self.text, at, self.hit);
+    fn starts(&mut self, places: &mut Places) {
+        self.prefilter.starts.test(self.text, places, self.hit);
     }
 
     #[inline(always)]
-    fn value(&mut self, at: usize) {
-        let start = self.searched.max(at.saturating_sub(BEFORE_VALUE));
-        let end = self.text.len().min(at + AFTER_VALUE);
-        if start < end {
-            self.prefilter.near.search(self.text, start..end, self.hit);
-            self.searched = end;
-        }
+    fn near(&mut self, places: &mut Places) {
+        self.prefilter.near.test(self.text, places, self.hit);
     }
 }
 
