@@ -58,6 +58,19 @@ impl Date {
         }
     }
 
+    /// Days from 1970-01-01 to this one; none for one before it.
+    #[must_use]
+    pub fn days(&self) -> Option<u64> {
+        // The inverse of `from_days`: the year begins on 1 March.
+        let (year, month) = match self.month {
+            1 | 2 => (u64::from(self.year).checked_sub(1)?, self.month + 9),
+            month => (u64::from(self.year), month - 3),
+        };
+        let day = (153 * u64::from(month) + 2) / 5 + u64::from(self.day) - 1;
+        let days = year * 365 + year / 4 - year / 100 + year / 400 + day;
+        days.checked_sub(719_468)
+    }
+
     fn days_in_month(year: u16, month: u8) -> u8 {
         let leap =
             year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
@@ -117,6 +130,7 @@ mod tests {
         for days in (0..80_000).step_by(17) {
             let date = Date::from_days(days);
             assert_eq!(date.to_string().parse(), Ok(date));
+            assert_eq!(date.days(), Some(days));
             assert!(date < Date::from_days(days + 1));
         }
     }

@@ -5,14 +5,16 @@
 //! here. A token reaches it through an askpass helper that answers for one host only; it stands
 //! in no argument, no URL and no file.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::forge::{ForgeError, Lent, Pool, Use};
 use crate::report::sanitise;
-use crate::secret::Secret;
 use crate::source::git::{ObjectId, Reference};
 
 /// Environment of the askpass helper: the host it answers for (`https://host`), the user name and
@@ -24,14 +26,13 @@ pub const ASKPASS: [&str; 3] = [
 ];
 
 /// What lets git in at one host.
-#[derive(Clone, Debug)]
 pub struct Access {
     /// Scheme, host and port: `https://github.com`.
     pub host: String,
-    /// User name that goes with the token.
+    /// User name that goes with a token.
     pub user: String,
-    /// The token.
-    pub token: Secret,
+    /// Its tokens.
+    pub tokens: Arc<Pool>,
 }
 
 /// Why git did not do what it was asked to.
@@ -43,12 +44,31 @@ pub struct GitError {
     pub disk_full: bool,
     /// Whether the server asks for fewer requests.
     pub limited: bool,
+    /// Whether it was not let in; another token may be.
+    pub denied: bool,
+    /// Whether no token is left for the host: nothing there can be fetched by this process.
+    pub no_token: bool,
     /// One line: what git said.
     pub reason: String,
 }
 
+impl GitError {
+    fn new(passing: bool, reason: String) -> Self {
+        Self {
+            passing,
+            disk_full: false,
+            limited: false,
+            denied: false,
+            no_token: false,
+            reason,
+        }
+    }
+}
+
+/// How long a token is left alone by git after a limit: git does not tell for how long.
+const LIMITED_FOR: Duration = Duration::from_secs(60);
+
 /// git, with its surroundings.
-#[derive(Debug)]
 pub struct Git {
     /// The program that answers askpass prompts.
     pub askpass: PathBuf,
@@ -91,9 +111,8 @@ impl Git {
         url: &str,
         stopped: &dyn Fn() -> bool,
     ) -> Result<Vec<Reference>, GitError> {
-        let mut command = self.command(url);
-        command.args(["ls-remote", "--refs", "-q", "--", url]);
-        let output = self.run(command, stopped)?;
+        let arguments = ["ls-remote", "--refs", "-q", "--", url].map(OsString::from);
+        let output = self.talk(url, &arguments, stopped)?;
         let line = |line: &[u8]| {
             let tab = memchr::memchr(b'\t', line)?;
             Some(Reference {
@@ -119,28 +138,30 @@ impl Git {
         stopped: &dyn Fn() -> bool,
     ) -> Result<(), GitError> {
         if !mirror.join("HEAD").exists() {
-            let mut command = self.command(url);
+            let mut command = self.command(None);
             command.args(["-c", "init.defaultRefFormat=files"]);
             command.args(["init", "-q", "--bare", "--template="]);
             command.arg(format!("--object-format={format}"));
-            self.run_in(command.arg("--").arg(mirror), stopped)?;
+            command.arg("--").arg(mirror);
+            self.run(command, stopped)?;
         }
-        let mut command = self.command(url);
-        command.arg("--git-dir").arg(mirror);
-        command.args([
+        let mut arguments = vec!["--git-dir".into(), mirror.as_os_str().to_owned()];
+        let fetch = [
             "fetch",
             "-q",
             "--prune",
             "--no-tags",
             "--force",
             "--no-write-fetch-head",
-        ]);
-        command.args(["--no-auto-maintenance", "--refmap="]);
+            "--no-auto-maintenance",
+            "--refmap=",
+        ];
+        arguments.extend(fetch.map(OsString::from));
         if let Some(limit) = self.blob_limit {
-            command.arg(format!("--filter=blob:limit={limit}"));
+            arguments.push(format!("--filter=blob:limit={limit}").into());
         }
-        command.args(["--", url, "+refs/*:refs/*"]);
-        self.run(command, stopped).map(drop)
+        arguments.extend(["--", url, "+refs/*:refs/*"].map(OsString::from));
+        self.talk(url, &arguments, stopped).map(drop)
     }
 
     /// How many objects that refs lead to are not in `mirror`: left out for their size.
@@ -148,7 +169,7 @@ impl Git {
     /// # Errors
     /// What git said; that it was stopped.
     pub fn missing(&self, mirror: &Path, stopped: &dyn Fn() -> bool) -> Result<u64, GitError> {
-        let mut command = self.command("");
+        let mut command = self.command(None);
         command.arg("--git-dir").arg(mirror);
         command.args(["rev-list", "--objects", "--all", "--missing=print"]);
         let output = self.run(command, stopped)?;
@@ -156,7 +177,52 @@ impl Git {
         Ok(lines.filter(|line| line.starts_with(b"?")).count() as u64)
     }
 
-    fn command(&self, url: &str) -> Command {
+    /// Runs git with `arguments` against `url`, with one token after the other where the server
+    /// does not let in, until the repository itself is to blame.
+    fn talk(
+        &self,
+        url: &str,
+        arguments: &[OsString],
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Vec<u8>, GitError> {
+        let run = |login: Option<Login<'_>>| {
+            let mut command = self.command(login);
+            command.args(arguments);
+            self.run(command, stopped)
+        };
+        let known = self.access.iter().find(|access| is_at(url, &access.host));
+        let Some(access) = known else {
+            return run(None);
+        };
+        let (mut tried, mut last) = (Vec::new(), None);
+        loop {
+            let lent = access.tokens.lend(Use::Git, &tried).map_err(no_token)?;
+            let (lent, error) = match (lent, last.take()) {
+                (Some(lent), _) if lent.ready <= SystemTime::now() => {
+                    match run(Some((access, &lent))) {
+                        Err(error) if error.denied || error.limited => (lent, error),
+                        result => {
+                            access.tokens.taken();
+                            return result;
+                        }
+                    }
+                }
+                (_, Some(error)) => return Err(error),
+                (Some(_), None) => return Err(explain("every token has reached its rate limit")),
+                (None, None) => return run(None),
+            };
+            if error.limited {
+                let ready = SystemTime::now() + LIMITED_FOR;
+                access.tokens.hold(lent.number, Use::Git, ready);
+            } else if access.tokens.check(&lent) {
+                access.tokens.taken();
+            }
+            tried.push(lent.number);
+            last = Some(error);
+        }
+    }
+
+    fn command(&self, login: Option<Login<'_>>) -> Command {
         let mut command = Command::new("git");
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -183,12 +249,11 @@ impl Git {
         ] {
             command.env(name, value);
         }
-        let known = self.access.iter().find(|access| is_at(url, &access.host));
-        if let Some(access) = known {
+        if let Some((access, lent)) = login {
             // The user's own helpers are left alone: the token is for this sweep.
             command.args(["-c", "credential.helper="]);
             command.env("GIT_ASKPASS", &self.askpass);
-            let token = String::from_utf8_lossy(access.token.expose()).into_owned();
+            let token = String::from_utf8_lossy(lent.secret.expose()).into_owned();
             for (name, value) in ASKPASS.iter().zip([&access.host, &access.user, &token]) {
                 command.env(name, value);
             }
@@ -199,22 +264,14 @@ impl Git {
         command
     }
 
-    fn run_in(&self, command: &mut Command, stopped: &dyn Fn() -> bool) -> Result<(), GitError> {
-        let command = std::mem::replace(command, Command::new("git"));
-        self.run(command, stopped).map(drop)
-    }
-
     /// Runs `command` to its end and returns what it printed.
     fn run(&self, mut command: Command, stopped: &dyn Fn() -> bool) -> Result<Vec<u8>, GitError> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(|error| GitError {
-            passing: false,
-            disk_full: false,
-            limited: false,
-            reason: format!("git could not be started: {error}"),
-        })?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| GitError::new(false, format!("git could not be started: {error}")))?;
         let stdout = reader(child.stdout.take());
         let stderr = reader(child.stderr.take());
         let ended = self.wait(&mut child, stopped);
@@ -222,12 +279,7 @@ impl Git {
         match ended {
             Ok(true) => Ok(stdout),
             Ok(false) => Err(explain(&String::from_utf8_lossy(&stderr))),
-            Err(reason) => Err(GitError {
-                passing: true,
-                disk_full: false,
-                limited: false,
-                reason,
-            }),
+            Err(reason) => Err(GitError::new(true, reason)),
         }
     }
 
@@ -253,6 +305,18 @@ impl Git {
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(100));
         }
+    }
+}
+
+/// A host, and the token to show to it.
+type Login<'l> = (&'l Access, &'l Lent);
+
+/// That there is no token: none is left, or none could be had just now.
+fn no_token(error: ForgeError) -> GitError {
+    let passing = matches!(error, ForgeError::GaveUp { .. } | ForgeError::Stopped);
+    GitError {
+        no_token: !passing,
+        ..GitError::new(passing, error.to_string())
     }
 }
 
@@ -296,17 +360,22 @@ fn joined(reader: Reader) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// What no repetition will change.
-const FINAL: [&str; 9] = [
+/// What another token may change.
+const DENIED: [&str; 6] = [
     "not found",
-    "does not exist",
     "Authentication failed",
-    "Permission denied",
     "could not read Username",
     "could not read Password",
-    "does not appear to be a git repository",
     "requested URL returned error: 403",
     "requested URL returned error: 401",
+];
+/// What nothing will change: 410 is gone, 451 is blocked by law.
+const FINAL: [&str; 5] = [
+    "does not exist",
+    "Permission denied",
+    "does not appear to be a git repository",
+    "requested URL returned error: 410",
+    "requested URL returned error: 451",
 ];
 const LIMITED: [&str; 5] = [
     "error: 429",
@@ -321,23 +390,29 @@ const DISK_FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 fn explain(said: &str) -> GitError {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let limited = has(&LIMITED);
-    let telling = |line: &&str| {
-        ["fatal:", "error:", "ERROR:", "ssh:"]
-            .iter()
-            .any(|start| line.starts_with(start))
-    };
-    let line = said.lines().find(telling).or(said.lines().last());
-    let line: String = line
-        .unwrap_or("git failed without a message")
-        .chars()
-        .take(300)
-        .collect();
+    let denied = has(&DENIED) && !limited;
+    let passing = limited || has(&DISK_FULL) || !(denied || has(&FINAL));
     GitError {
-        passing: limited || has(&DISK_FULL) || !has(&FINAL),
         disk_full: has(&DISK_FULL),
         limited,
-        reason: sanitise::line(line.as_bytes()),
+        denied,
+        ..GitError::new(passing, in_one_line(said))
     }
+}
+
+/// The line in which git says what went wrong, and what the server has said about it.
+fn in_one_line(said: &str) -> String {
+    let begins = |line: &str, starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
+    let telling = |line: &&str| begins(line, &["fatal:", "error:", "ERROR:", "ssh:"]);
+    let line = said.lines().find(telling).or(said.lines().last());
+    let mut line = line.unwrap_or("git failed without a message").to_owned();
+    let remote = said.lines().filter_map(|line| line.strip_prefix("remote:"));
+    let remote: Vec<&str> = remote.map(str::trim).filter(|it| !it.is_empty()).collect();
+    if !remote.is_empty() {
+        line = format!("{line} (the server: {})", remote.join(" "));
+    }
+    let short: String = line.chars().take(300).collect();
+    sanitise::line(short.as_bytes())
 }
 
 /// The answer to a prompt of git's ("Username for 'https://host': "), where it is for the host
@@ -400,6 +475,21 @@ mod tests {
             "fatal: unable to access 'x': The requested URL returned error: 503"
         ));
         assert!(explain("error: RPC failed; HTTP 429 curl 22").limited && passing(""));
+        let blocked = explain(
+            "remote: Repository unavailable due to DMCA takedown.\n\
+             fatal: unable to access 'x': The requested URL returned error: 451\n",
+        );
+        assert!(!blocked.passing && !blocked.denied);
+        assert!(
+            blocked
+                .reason
+                .ends_with("451 (the server: Repository unavailable due to DMCA takedown.)")
+        );
+        let limit = explain(
+            "remote: You have exceeded a secondary rate limit\nfatal: unable to access 'x': The requested URL returned error: 403",
+        );
+        assert!(limit.limited && limit.passing && !limit.denied);
+        assert!(explain("fatal: Authentication failed for 'x'").denied);
         let full = explain("x\nfatal: write error: No space left on device\n");
         assert!(full.disk_full && full.passing);
         assert_eq!(full.reason, "fatal: write error: No space left on device");

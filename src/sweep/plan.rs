@@ -191,7 +191,7 @@ impl Planner<'_> {
                     source,
                 };
                 let forge = (self.forge)(target).map_err(failed)?;
-                for page in forge.pages() {
+                for page in forge.pages(self.store) {
                     self.add(listing, page.map_err(failed)?)?;
                 }
                 Ok(())

@@ -85,6 +85,8 @@ enum JobError {
     Passing { reason: String, limited: bool },
     /// Will never be done.
     Final(String),
+    /// No token is left for its host: this process can do nothing there.
+    NoToken(String),
     /// The store failed.
     Store(StoreError),
 }
@@ -105,6 +107,18 @@ enum Did {
 /// From this attempt on a job whose workers have died is carried out alone.
 const DEADLY: u64 = 3;
 
+/// Why a worker ended before its work did.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No token is left for a host. The job was put back; others may have a token.
+    #[error("{0}")]
+    NoToken(String),
+}
+
 /// How long a worker sleeps where there is nothing to take.
 const NAP: Duration = Duration::from_millis(200);
 
@@ -112,8 +126,8 @@ impl Worker<'_> {
     /// Works until there is no job left, or until it is told to stop.
     ///
     /// # Errors
-    /// Where the store fails for longer than the settings' patience.
-    pub fn run(&self) -> Result<(), StoreError> {
+    /// Where the store fails for longer than the settings' patience, or no token is left.
+    pub fn run(&self) -> Result<(), WorkError> {
         while !self.is_stopped() {
             match self.beside_others()? {
                 Did::Work => {}
@@ -127,7 +141,7 @@ impl Worker<'_> {
 
     /// Takes a job and works it off, unless it may be what killed the workers before this one:
     /// those beside it would be taken down with it each time, and be given up with it.
-    fn beside_others(&self) -> Result<Did, StoreError> {
+    fn beside_others(&self) -> Result<Did, WorkError> {
         let _turn = self.turn.read().unwrap_or_else(PoisonError::into_inner);
         let Some(job) = self.take()? else {
             return Ok(Did::Nothing);
@@ -141,7 +155,7 @@ impl Worker<'_> {
     }
 
     /// Works off the next job, and nothing else is done in this process meanwhile.
-    fn alone(&self) -> Result<(), StoreError> {
+    fn alone(&self) -> Result<(), WorkError> {
         let _turn = self.turn.write().unwrap_or_else(PoisonError::into_inner);
         match self.take()? {
             Some(job) => self.work(&job),
@@ -180,7 +194,7 @@ impl Worker<'_> {
         patience.call(call)
     }
 
-    fn work(&self, job: &Job) -> Result<(), StoreError> {
+    fn work(&self, job: &Job) -> Result<(), WorkError> {
         let start = Instant::now();
         let hold = Hold::default();
         let result = thread::scope(|scope| {
@@ -194,7 +208,11 @@ impl Worker<'_> {
                 self.patiently(|| self.store.put_back(job))?;
                 return Ok(());
             }
-            Err(JobError::Store(error)) => return Err(error),
+            Err(JobError::Store(error)) => return Err(error.into()),
+            Err(JobError::NoToken(reason)) => {
+                self.patiently(|| self.store.put_back(job))?;
+                return Err(WorkError::NoToken(reason));
+            }
             Err(JobError::Final(reason)) => {
                 self.patiently(|| self.store.fail(job, &reason))?;
                 Outcome::Failed(reason)
@@ -211,7 +229,12 @@ impl Worker<'_> {
 
     /// Gives a job back, or up where it was tried often enough.
     fn after(&self, job: &Job, reason: String, limited: bool) -> Result<Outcome, StoreError> {
-        if job.attempt >= self.settings.attempts {
+        // A limit is no fault of the repository's.
+        let most = match limited {
+            true => self.settings.attempts.saturating_mul(4),
+            false => self.settings.attempts,
+        };
+        if job.attempt >= most {
             self.patiently(|| self.store.fail(job, &reason))?;
             return Ok(Outcome::Failed(reason));
         }
@@ -331,6 +354,7 @@ impl Worker<'_> {
                 reason: error.reason,
                 limited: error.limited,
             },
+            false if error.no_token => JobError::NoToken(error.reason),
             false => JobError::Final(error.reason),
         }
     }

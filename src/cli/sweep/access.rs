@@ -2,12 +2,12 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use straykey::secret::Secret;
-use straykey::sweep::forge::{self, App, Client, Forge, ForgeError, Pauses, Tokens};
+use straykey::sweep::forge::{self, App, Client, Forge, ForgeError, Pauses, Pool, Tokens};
 use straykey::sweep::git::{ASKPASS, Access, answer};
 use straykey::sweep::identity::OrganizationKey;
 use straykey::sweep::metrics::Metrics;
@@ -81,7 +81,11 @@ pub(super) struct Forges {
     github_app: Option<Vec<String>>,
     metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
+    /// What is listed and what git fetches share their tokens.
+    pools: Mutex<Vec<(ForgeKind, Arc<Pool>)>>,
 }
+
+const ALL_KINDS: [ForgeKind; 3] = [ForgeKind::Github, ForgeKind::Gitlab, ForgeKind::Gitea];
 
 impl Forges {
     pub(super) fn new(
@@ -95,6 +99,7 @@ impl Forges {
             github_app: arguments.github_app.clone(),
             metrics: Arc::clone(metrics),
             stop: Arc::clone(stop),
+            pools: Mutex::default(),
         }
     }
 
@@ -104,19 +109,22 @@ impl Forges {
             return Err(ForgeError::Token(format!("{target} is at no forge")));
         };
         let (api, _) = forge::addresses(kind, self.base_url.as_deref())?;
-        Ok(Forge::new(self.client(kind, &api)?, kind, name, &api))
+        let (metrics, stop) = (Arc::clone(&self.metrics), Arc::clone(&self.stop));
+        let pool = self.pool(kind, &api)?;
+        let client = Client::new(kind, pool, Pauses::default(), metrics, stop);
+        Ok(Forge::new(client, kind, name, &api))
     }
 
-    fn client(&self, kind: ForgeKind, api: &str) -> Result<Client, ForgeError> {
-        let (metrics, stop) = (Arc::clone(&self.metrics), Arc::clone(&self.stop));
-        Client::new(
-            kind,
-            api,
-            self.tokens(kind, api)?,
-            Pauses::default(),
-            metrics,
-            stop,
-        )
+    /// The tokens for the forge of `kind` at `api`.
+    fn pool(&self, kind: ForgeKind, api: &str) -> Result<Arc<Pool>, ForgeError> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pool)) = pools.iter().find(|(known, _)| *known == kind) {
+            return Ok(Arc::clone(pool));
+        }
+        let (tokens, stop) = (self.tokens(kind, api)?, Arc::clone(&self.stop));
+        let pool = Arc::new(Pool::new(kind, api, tokens, Pauses::default(), stop)?);
+        pools.push((kind, Arc::clone(&pool)));
+        Ok(pool)
     }
 
     fn tokens(&self, kind: ForgeKind, api: &str) -> Result<Tokens, ForgeError> {
@@ -140,29 +148,39 @@ impl Forges {
         })
     }
 
-    /// Tokens for git, for the hosts of those forges for which there are any. A self-hosted forge
-    /// may be of any kind: its token is that of the first kind that has one.
-    pub(super) fn for_git(&self, kinds: &[ForgeKind]) -> Result<Vec<Access>> {
+    /// What lets git in at the forges: those of `listed` first. A self-hosted forge is of the first
+    /// kind that there are tokens for; where several are, and nothing is listed there, that cannot
+    /// be told, and a token is shown to nobody it is not for.
+    pub(super) fn for_git(&self, listed: &[ForgeKind]) -> Result<Vec<Access>> {
         let mut access: Vec<Access> = Vec::new();
-        for &kind in kinds {
+        for (number, &kind) in listed.iter().chain(&ALL_KINDS).enumerate() {
             let Ok((api, host)) = forge::addresses(kind, self.base_url.as_deref()) else {
                 continue;
             };
-            if access.iter().any(|known| known.host == host) {
+            let tokens = self
+                .pool(kind, &api)
+                .context("cannot get a token for git")?;
+            if tokens.is_anonymous() || listed[..number.min(listed.len())].contains(&kind) {
                 continue;
             }
-            let client = self
-                .client(kind, &api)
-                .context("cannot get a token for git")?;
+            if access.iter().any(|known| known.host == host) {
+                if listed.is_empty() && self.token_file.is_none() {
+                    bail!(
+                        "tokens for several kinds of forge are set, and {host} is of one kind; \
+                         set the one that is for it"
+                    );
+                }
+                continue;
+            }
             let user = match kind {
                 ForgeKind::Github => "x-access-token",
                 ForgeKind::Gitlab | ForgeKind::Gitea => "oauth2",
             };
-            access.extend(client.first_token().map(|token| Access {
+            access.push(Access {
                 host,
                 user: user.to_owned(),
-                token,
-            }));
+                tokens,
+            });
         }
         Ok(access)
     }

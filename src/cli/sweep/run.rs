@@ -13,6 +13,7 @@ use straykey::finding::{Confidence, Finding};
 use straykey::rules::RuleSet;
 use straykey::scan::Progress;
 use straykey::sweep::cache::Cache;
+use straykey::sweep::forge;
 use straykey::sweep::git::Git;
 use straykey::sweep::hosts::Hosts;
 use straykey::sweep::identity::OrganizationKey;
@@ -40,7 +41,6 @@ use crate::cli::verify::VerifyPlan;
 const QUOTA: u64 = 10 << 30;
 /// How long the database may be away.
 const PATIENCE: Duration = Duration::from_secs(600);
-const ALL_KINDS: [ForgeKind; 3] = [ForgeKind::Github, ForgeKind::Gitlab, ForgeKind::Gitea];
 
 /// Set by Ctrl-C and by the signal to end.
 fn stopped_by_signal() -> Arc<AtomicBool> {
@@ -127,6 +127,12 @@ fn targets(arguments: &ListArguments) -> Result<Vec<Target>> {
     parsed.collect()
 }
 
+/// The kinds of forges that are listed.
+fn kinds(targets: &[Target]) -> Vec<ForgeKind> {
+    let kinds = targets.iter().filter_map(forge::of_target);
+    kinds.map(|(kind, _)| kind).collect()
+}
+
 pub(super) fn plan(command: PlanCommand) -> Result<Exit> {
     let targets = targets(&command.list)?;
     let rules = rules(&command.rules)?;
@@ -162,7 +168,7 @@ pub(super) fn worker(command: WorkerCommand) -> Result<Exit> {
         stop,
         planning: AtomicBool::new(false),
         turn: RwLock::default(),
-        tools: Tools::new(&command.state, &command.rules, &command.work, &forges)?,
+        tools: Tools::new(&command.state, &command.rules, &command.work, &forges, &[])?,
         metrics,
         wait: command.wait,
     };
@@ -182,7 +188,13 @@ pub(super) fn all(arguments: RunArguments) -> Result<Exit> {
     let stop = stopped_by_signal();
     let metrics = metrics();
     let forges = Forges::new(&arguments.list.access, &metrics, &stop);
-    let tools = Tools::new(&arguments.state, &arguments.rules, &arguments.work, &forges)?;
+    let tools = Tools::new(
+        &arguments.state,
+        &arguments.rules,
+        &arguments.work,
+        &forges,
+        &kinds(&targets),
+    )?;
     let crew = Crew {
         store: Arc::new(store(&arguments.state)?),
         stop,
@@ -243,6 +255,7 @@ impl Tools {
         rule: &RuleArguments,
         work: &WorkArguments,
         forges: &Forges,
+        listed: &[ForgeKind],
     ) -> Result<Self> {
         let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
         let time_limit = seconds(work.time_limit.map(Into::into), 21_600);
@@ -256,7 +269,7 @@ impl Tools {
             git: Git {
                 askpass: env::current_exe().context("where is this program?")?,
                 time_limit,
-                access: forges.for_git(&ALL_KINDS)?,
+                access: forges.for_git(listed)?,
                 blob_limit: work.blob_limit.map(|size| size.0),
             },
             cache: cache.with_context(|| format!("cannot make `{}`", folder.display()))?,

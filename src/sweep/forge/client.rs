@@ -1,73 +1,35 @@
-//! HTTP GET with patience: rate limits, errors that pass, several tokens.
+//! HTTP GET with patience: rate limits, errors that pass, several tokens, pages known from before.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, Response};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-use super::{App, ForgeError, origin};
-use crate::report::sanitise;
-use crate::secret::Secret;
+use super::http::{message, with_token};
+use super::limits::{Limit, Pauses, spent, text, wait};
+use super::tokens::{Lent, Pool, Use};
+use super::{ForgeError, gave_up, origin};
 use crate::sweep::metrics::{Event, Metrics};
 use crate::sweep::target::ForgeKind;
-
-/// Where tokens come from. With several, the next one is used where one has had enough.
-pub enum Tokens {
-    /// None: what is public.
-    None,
-    /// As they are.
-    Fixed(Vec<Secret>),
-    /// One a line in a file, read again when one is refused: they may expire.
-    File(PathBuf),
-    /// Made for a GitHub App, and made again before they expire.
-    App(App),
-}
-
-/// How long to wait where the forge does not say.
-#[derive(Clone, Copy, Debug)]
-pub struct Pauses {
-    /// After an error that passes; doubled for each one that follows.
-    pub error: Duration,
-    /// After a limit without a time. GitHub asks for at least a minute.
-    pub limit: Duration,
-    /// No pause is longer: a limit that holds for an hour is waited for.
-    pub longest: Duration,
-}
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Self {
-            error: Duration::from_secs(1),
-            limit: Duration::from_secs(60),
-            longest: Duration::from_secs(3700),
-        }
-    }
-}
 
 /// An HTTP client for one forge.
 pub struct Client {
     agent: Agent,
     kind: ForgeKind,
-    source: Tokens,
-    tokens: Vec<Token>,
+    tokens: Arc<Pool>,
     pauses: Pauses,
     metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
 }
 
-struct Token {
-    secret: Secret,
-    /// Not before this time.
-    ready: SystemTime,
-}
-
 /// A page.
 pub(super) struct Answer {
-    pub(super) body: Vec<u8>,
+    /// Nothing where it is as it was.
+    pub(super) body: Option<Vec<u8>>,
+    /// Names this state of the page.
+    pub(super) etag: Option<String>,
     /// The page after it.
     pub(super) next: Option<String>,
 }
@@ -76,150 +38,119 @@ pub(super) struct Answer {
 const TRIES: u32 = 8;
 /// Limits are waited for this often before it is given up: a day of hours.
 const WAITS: u32 = 24;
+/// Redirections that are followed one after the other.
+const MOST_REDIRECTIONS: u32 = 3;
 /// Largest page, in bytes.
 const LARGEST: u64 = 32 << 20;
 
 /// What to do after an answer.
 enum Next {
     Done(Answer),
+    /// It is elsewhere.
+    Moved(String),
     /// An error that passes.
     Again(String),
-    /// Wait as long with this token, and say why.
-    Limited(Duration, String),
+    /// The forge asks for a pause, and says why.
+    Limited(Limit, String),
     /// The token is not taken.
     Unauthorized(ForgeError),
     Failed(ForgeError),
 }
 
+/// What one request for a page has cost so far.
+#[derive(Default)]
+struct Patience {
+    tries: u32,
+    waits: u32,
+    redirections: u32,
+}
+
 impl Client {
-    /// A client of a forge of `kind` whose API is at `api`.
-    ///
-    /// # Errors
-    /// Where tokens cannot be had, or would go over the network unencrypted.
+    /// A client of the forge of `kind` that `tokens` are for.
+    #[must_use]
     pub fn new(
         kind: ForgeKind,
-        api: &str,
-        source: Tokens,
+        tokens: Arc<Pool>,
         pauses: Pauses,
         metrics: Arc<Metrics>,
         stop: Arc<AtomicBool>,
-    ) -> Result<Self, ForgeError> {
-        let mut client = Self {
-            agent: agent(),
+    ) -> Self {
+        Self {
+            agent: tokens.agent.clone(),
             kind,
-            source,
-            tokens: Vec::new(),
+            tokens,
             pauses,
             metrics,
             stop,
-        };
-        if !matches!(client.source, Tokens::None) && !is_private(api) {
-            return Err(ForgeError::Unencrypted(api.to_owned()));
         }
-        client.tokens = client.read_tokens()?;
-        Ok(client)
     }
 
-    /// The first token, for git.
-    #[must_use]
-    pub fn first_token(&self) -> Option<Secret> {
-        self.tokens.first().map(|token| token.secret.clone())
-    }
-
-    fn read_tokens(&self) -> Result<Vec<Token>, ForgeError> {
-        let secrets = match &self.source {
-            Tokens::None => return Ok(Vec::new()),
-            Tokens::Fixed(secrets) => secrets.clone(),
-            Tokens::File(path) => {
-                let text = std::fs::read(path)
-                    .map_err(|error| ForgeError::Token(format!("{}: {error}", path.display())))?;
-                let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-                lines
-                    .filter(|line| !line.is_empty())
-                    .map(Secret::new)
-                    .collect()
-            }
-            Tokens::App(app) => vec![app.token(&self.agent)?],
-        };
-        if secrets.is_empty() {
-            return Err(ForgeError::Token("there is no token".to_owned()));
-        }
-        let ready = SystemTime::UNIX_EPOCH;
-        Ok(secrets
-            .into_iter()
-            .map(|secret| Token { secret, ready })
-            .collect())
-    }
-
-    /// The page at `url`, however long the forge lets us wait.
-    pub(super) fn get(&mut self, url: &str) -> Result<Answer, ForgeError> {
-        let (mut tries, mut waits, mut renewed) = (0, 0, false);
+    /// The page at `url`, unless it is still what `etag` names; however long the forge lets us
+    /// wait.
+    pub(super) fn get(&self, url: &str, etag: Option<&str>) -> Result<Answer, ForgeError> {
+        let mut patience = Patience::default();
+        let mut at = url.to_owned();
         loop {
             let token = self.ready_token()?;
-            match self.ask(url, token) {
+            let next = self.ask(&at, token.as_ref(), etag);
+            if !matches!(next, Next::Unauthorized(_) | Next::Again(_)) {
+                self.tokens.taken();
+            }
+            match next {
                 Next::Done(answer) => return Ok(answer),
                 Next::Failed(error) => return Err(error),
-                Next::Unauthorized(error) => {
-                    if renewed || matches!(self.source, Tokens::None | Tokens::Fixed(_)) {
-                        self.drop_token(token, error)?;
-                    } else {
-                        self.tokens = self.read_tokens()?;
-                    }
-                    renewed = true;
-                }
-                Next::Limited(pause, reason) => {
-                    waits += 1;
-                    if waits > WAITS {
-                        return Err(gave_up(url, waits, reason));
-                    }
-                    self.hold(token, pause, reason)?;
+                Next::Moved(to) => at = patience.follow(&at, to)?,
+                Next::Unauthorized(error) => match token {
+                    Some(token) => self.tokens.refuse(token.number, &error.said()),
+                    None => return Err(error),
+                },
+                Next::Limited(limit, reason) => {
+                    self.limited(&at, &limit, token, reason, &mut patience)?;
                 }
                 Next::Again(reason) => {
-                    tries += 1;
-                    if tries >= TRIES {
-                        return Err(gave_up(url, tries, reason));
+                    patience.tries += 1;
+                    if patience.tries >= TRIES {
+                        return Err(gave_up(&at, patience.tries, reason));
                     }
-                    self.wait(self.pauses.error * (1 << tries.min(10)) / 2, reason)?;
+                    self.wait(self.pauses.after_error(patience.tries), reason)?;
                 }
             }
         }
     }
 
     /// A token that may be used now, after waiting for the first that may.
-    fn ready_token(&mut self) -> Result<Option<usize>, ForgeError> {
-        let first = (0..self.tokens.len()).min_by_key(|&at| self.tokens[at].ready);
-        if let Some(at) = first
-            && let Ok(pause) = self.tokens[at].ready.duration_since(SystemTime::now())
+    fn ready_token(&self) -> Result<Option<Lent>, ForgeError> {
+        let lent = self.tokens.lend(Use::Api, &[])?;
+        if let Some(token) = &lent
+            && let Ok(pause) = token.ready.duration_since(SystemTime::now())
         {
             self.wait(pause, "every token has reached its limit".to_owned())?;
         }
-        Ok(first)
+        Ok(lent)
     }
 
-    /// Leaves a token alone for `pause`; without one, waits.
-    fn hold(
-        &mut self,
-        token: Option<usize>,
-        pause: Duration,
-        why: String,
+    /// Leaves the token alone whose budget is spent; waits where the limit is for everybody here,
+    /// as GitHub's secondary limits are.
+    fn limited(
+        &self,
+        url: &str,
+        limit: &Limit,
+        token: Option<Lent>,
+        reason: String,
+        patience: &mut Patience,
     ) -> Result<(), ForgeError> {
-        let pause = pause.min(self.pauses.longest);
-        match token.and_then(|at| self.tokens.get_mut(at)) {
-            Some(token) => {
-                token.ready = SystemTime::now() + pause;
-                Ok(())
-            }
-            None => self.wait(pause, why),
+        patience.waits += 1;
+        if patience.waits > WAITS {
+            return Err(gave_up(url, patience.waits, reason));
         }
-    }
-
-    fn drop_token(&mut self, token: Option<usize>, error: ForgeError) -> Result<(), ForgeError> {
-        match token {
-            Some(at) if self.tokens.len() > 1 => {
-                self.tokens.remove(at);
+        let now = SystemTime::now();
+        let pause = self.pauses.for_limit(limit, patience.waits, now);
+        match (limit, token) {
+            (Limit::Spent(_), Some(token)) => {
+                self.tokens.hold(token.number, Use::Api, now + pause);
                 Ok(())
             }
-            _ => Err(error),
+            _ => self.wait(pause, reason),
         }
     }
 
@@ -229,138 +160,94 @@ impl Client {
             reason,
             seconds: pause.as_secs(),
         });
-        let end = SystemTime::now() + pause;
-        while let Ok(left) = end.duration_since(SystemTime::now()) {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(ForgeError::Stopped);
-            }
-            std::thread::sleep(left.min(Duration::from_millis(50)));
+        match wait(pause, || self.stop.load(Ordering::Relaxed)) {
+            true => Ok(()),
+            false => Err(ForgeError::Stopped),
         }
-        Ok(())
     }
 
-    fn ask(&mut self, url: &str, token: Option<usize>) -> Next {
+    fn ask(&self, url: &str, token: Option<&Lent>, etag: Option<&str>) -> Next {
         let mut request = self.agent.get(url).header("Accept", "application/json");
-        let token = token.and_then(|at| self.tokens.get_mut(at));
-        if let Some(token) = &token {
-            let text = String::from_utf8_lossy(token.secret.expose());
-            request = match self.kind {
-                ForgeKind::Github => request.header("Authorization", format!("Bearer {text}")),
-                ForgeKind::Gitlab => request.header("PRIVATE-TOKEN", &*text),
-                ForgeKind::Gitea => request.header("Authorization", format!("token {text}")),
-            };
+        if let Some(token) = token {
+            request = with_token(request, self.kind, &token.secret);
+        }
+        if let Some(etag) = etag {
+            request = request.header("If-None-Match", etag);
         }
         let mut response = match request.call() {
             Ok(response) => response,
             Err(error) => return Next::Again(error.to_string()),
         };
-        let headers = response.headers().clone();
-        if let (Some(token), Some(until)) = (token, spent(&headers)) {
-            token.ready = until;
+        if let (Some(token), Some(until)) = (token, spent(response.headers())) {
+            self.tokens.hold(token.number, Use::Api, until);
         }
-        let status = response.status().as_u16();
         let body = response
             .body_mut()
             .with_config()
             .limit(LARGEST)
             .read_to_vec();
-        match (status, body) {
-            (200, Ok(body)) => Next::Done(Answer {
-                body,
-                next: next_page(&headers),
-            }),
+        match (response.status().as_u16(), body) {
+            (200, Ok(body)) => self.page(url, response.headers(), Some(body)),
+            (304, _) if etag.is_some() => self.page(url, response.headers(), None),
             (200, Err(error)) => Next::Again(error.to_string()),
-            (_, body) => self.refusal(url, &response, &body.unwrap_or_default()),
+            (_, body) => refusal(url, &response, &body.unwrap_or_default()),
         }
     }
 
-    fn refusal(&self, url: &str, response: &Response<Body>, body: &[u8]) -> Next {
-        let status = response.status().as_u16();
-        let message = message(body);
-        let refused = || ForgeError::Refused {
-            url: url.to_owned(),
-            status,
-            message: message.clone(),
+    fn page(&self, url: &str, headers: &HeaderMap, body: Option<Vec<u8>>) -> Next {
+        // Organizations with single sign-on are left out without a word but this.
+        if text(headers, "x-github-sso").is_some_and(|it| it.starts_with("partial-results")) {
+            return Next::Failed(ForgeError::Shape {
+                url: url.to_owned(),
+                reason: "only a part: the token is not authorized for single sign-on".to_owned(),
+            });
+        }
+        Next::Done(Answer {
+            body,
+            etag: text(headers, "etag").map(str::to_owned),
+            next: next_page(headers).or_else(|| numbered_page(url, headers)),
+        })
+    }
+}
+
+impl Patience {
+    /// Where to ask after the page at `from` has moved.
+    fn follow(&mut self, from: &str, to: String) -> Result<String, ForgeError> {
+        self.redirections += 1;
+        let here = origin(from).unwrap_or_default();
+        let to = match to.starts_with('/') && !to.starts_with("//") {
+            true => format!("{here}{to}"),
+            false => to,
         };
-        let headers = response.headers();
-        let limited = status == 429
-            || (status == 403
-                && (headers.contains_key("retry-after")
-                    || spent(headers).is_some()
-                    || message.to_ascii_lowercase().contains("rate limit")));
-        if limited {
-            let until = spent(headers).and_then(|it| it.duration_since(SystemTime::now()).ok());
-            let pause = retry_after(headers).or(until).unwrap_or(self.pauses.limit);
-            return Next::Limited(pause, format!("HTTP {status}: {message}"));
+        if origin(&to).as_deref() != Some(&*here) {
+            let url = from.to_owned();
+            return Err(ForgeError::Elsewhere { url, next: to });
         }
-        match status {
-            401 => Next::Unauthorized(refused()),
-            408 | 500..=599 => Next::Again(format!("HTTP {status}: {message}")),
-            _ => Next::Failed(refused()),
+        match self.redirections > MOST_REDIRECTIONS {
+            true => Err(gave_up(from, self.redirections, format!("moved to {to}"))),
+            false => Ok(to),
         }
     }
 }
 
-fn gave_up(url: &str, tries: u32, reason: String) -> ForgeError {
-    ForgeError::GaveUp {
+fn refusal(url: &str, response: &Response<Body>, body: &[u8]) -> Next {
+    let status = response.status().as_u16();
+    let headers = response.headers();
+    let message = message(body);
+    if let Some(limit) = Limit::of(status, headers, &message) {
+        return Next::Limited(limit, format!("HTTP {status}: {message}"));
+    }
+    let refused = || ForgeError::Refused {
         url: url.to_owned(),
-        tries,
-        reason,
-    }
-}
-
-/// Whether nobody else hears what is said to `url`.
-fn is_private(url: &str) -> bool {
-    let origin = origin(url).unwrap_or_default();
-    let host = origin.strip_prefix("http://").unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    origin.starts_with("https://") || matches!(host, "127.0.0.1" | "localhost" | "[::1]")
-}
-
-fn agent() -> Agent {
-    let certificates = rustls_native_certs::load_native_certs().certs;
-    let roots: Vec<Certificate<'static>> = certificates
-        .iter()
-        .map(|it| Certificate::from_der(it.as_ref()).to_owned())
-        .collect();
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .build();
-    let config = Agent::config_builder()
-        .tls_config(tls)
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(20)))
-        .timeout_global(Some(Duration::from_secs(120)))
-        .max_redirects(3)
-        .user_agent(concat!("straykey/", env!("CARGO_PKG_VERSION")))
-        .build();
-    config.new_agent()
-}
-
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// When a token that has had its last answer may be used again: GitHub's `x-ratelimit-*`, GitLab's
-/// `ratelimit-*`.
-fn spent(headers: &HeaderMap) -> Option<SystemTime> {
-    let either = |name: &str| {
-        text(headers, &format!("x-ratelimit-{name}"))
-            .or_else(|| text(headers, &format!("ratelimit-{name}")))
+        status,
+        message: message.clone(),
     };
-    let remaining: u64 = either("remaining")?.trim().parse().ok()?;
-    let reset: u64 = either("reset")?.trim().parse().ok()?;
-    (remaining == 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(reset))
-}
-
-/// `Retry-After` in seconds. Its other form, a date, no forge sends.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    text(headers, "retry-after")?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    match (status, text(headers, "location")) {
+        (301 | 302 | 307 | 308, Some(to)) => Next::Moved(to.to_owned()),
+        (401, _) => Next::Unauthorized(refused()),
+        (408 | 500..=599, _) => Next::Again(format!("HTTP {status}: {message}")),
+        _ => Next::Failed(refused()),
+    }
 }
 
 /// The address with `rel="next"` in a `Link` header (RFC 8288).
@@ -379,14 +266,35 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
         })
 }
 
-/// What a forge says, in one line: the field `message` or `error`, else the beginning.
-fn message(body: &[u8]) -> String {
-    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
-    let said = field("message").or_else(|| field("error"));
-    let said = said.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
-    let short: String = said.chars().take(200).collect();
-    sanitise::line(short.as_bytes())
+/// The page after `url` where a proxy has taken `Link` away: GitLab tells the number of the next
+/// page, Gitea how many entries there are.
+fn numbered_page(url: &str, headers: &HeaderMap) -> Option<String> {
+    if headers.contains_key("link") {
+        return None;
+    }
+    let number = |name: &str| text(headers, name)?.trim().parse::<u64>().ok();
+    let parameter = |name: &str| {
+        let mut parameters = url.split_once('?')?.1.split('&');
+        parameters.find_map(|it| {
+            it.strip_prefix(name)?
+                .strip_prefix('=')?
+                .parse::<u64>()
+                .ok()
+        })
+    };
+    let page = parameter("page").unwrap_or(1);
+    let more = || {
+        let listed = page.saturating_mul(parameter("limit")?);
+        (number("x-total-count")? > listed).then_some(page + 1)
+    };
+    let next = number("x-next-page").or_else(more)?;
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let others = query
+        .split('&')
+        .filter(|it| !it.is_empty() && !it.starts_with("page="));
+    let mut parameters: Vec<String> = others.map(str::to_owned).collect();
+    parameters.push(format!("page={next}"));
+    Some(format!("{path}?{}", parameters.join("&")))
 }
 
 #[cfg(test)]
@@ -416,30 +324,34 @@ mod tests {
     }
 
     #[test]
-    fn limits() {
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let github = [
-            ("x-ratelimit-remaining", "0"),
-            ("x-ratelimit-reset", "1700000000"),
-        ];
-        assert_eq!(spent(&headers(&github)), Some(at));
-        let gitlab = [
-            ("ratelimit-remaining", "0"),
-            ("ratelimit-reset", "1700000000"),
-        ];
-        assert_eq!(spent(&headers(&gitlab)), Some(at));
-        let left = [
-            ("x-ratelimit-remaining", "1"),
-            ("x-ratelimit-reset", "1700000000"),
-        ];
-        assert_eq!(spent(&headers(&left)), None);
-        let after = retry_after(&headers(&[("retry-after", "7")]));
-        assert_eq!(after, Some(Duration::from_secs(7)));
+    fn the_next_page_by_its_number() {
+        let next = |url: &str, pairs: &[(&'static str, &str)]| numbered_page(url, &headers(pairs));
+        let gitlab = "https://h/p?sort=asc&per_page=100";
+        let second = next(gitlab, &[("x-next-page", "2")]);
+        assert_eq!(
+            second.as_deref(),
+            Some("https://h/p?sort=asc&per_page=100&page=2")
+        );
+        assert_eq!(next(gitlab, &[("x-next-page", "")]), None);
+        let gitea = "https://h/p?limit=50&page=2";
+        let third = next(gitea, &[("x-total-count", "101")]);
+        assert_eq!(third.as_deref(), Some("https://h/p?limit=50&page=3"));
+        assert_eq!(next(gitea, &[("x-total-count", "100")]), None);
+        assert_eq!(next(gitea, &[]), None);
+        let last = [("link", "<x>; rel=\"prev\""), ("x-total-count", "101")];
+        assert_eq!(next(gitea, &last), None);
     }
 
     #[test]
-    fn who_may_hear_a_token() {
-        assert!(is_private("https://example.com/api") && is_private("http://127.0.0.1:1/x"));
-        assert!(!is_private("http://example.com") && !is_private("http://127.0.0.1.evil/x"));
+    fn redirections_stay_at_the_host() {
+        let follow = |to: &str| Patience::default().follow("https://h/a?b", to.to_owned());
+        assert_eq!(follow("/c").unwrap(), "https://h/c");
+        assert_eq!(follow("https://h/c").unwrap(), "https://h/c");
+        for elsewhere in ["//evil/c", "https://h.evil/c", "http://h/c", "c"] {
+            assert!(follow(elsewhere).is_err(), "{elsewhere}");
+        }
+        let mut patience = Patience::default();
+        let often = (0..4).map(|_| patience.follow("https://h/a", "/a".to_owned()));
+        assert_eq!(often.filter(Result::is_ok).count(), 3);
     }
 }

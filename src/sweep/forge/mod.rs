@@ -5,12 +5,17 @@
 
 mod app;
 mod client;
+mod http;
+mod limits;
 mod shapes;
+mod tokens;
 
 use std::collections::VecDeque;
 
 pub use app::App;
-pub use client::{Client, Pauses, Tokens};
+pub use client::Client;
+pub use limits::Pauses;
+pub use tokens::{Lent, Pool, Tokens, Use};
 
 use super::target::{ForgeKind, Repository, Target};
 
@@ -63,12 +68,62 @@ pub enum ForgeError {
         /// Where it leads.
         next: String,
     },
+    /// Every token was refused.
+    #[error(
+        "no token for {api} is left; the last one was refused: {why}. Give a valid one and run \
+         the same command again"
+    )]
+    NoTokenLeft {
+        /// Where the API is.
+        api: String,
+        /// Why the last one was refused.
+        why: String,
+    },
     /// A token file or an App's key cannot be used.
     #[error("{0}")]
     Token(String),
     /// It was told to stop.
     #[error("stopped")]
     Stopped,
+}
+
+impl ForgeError {
+    /// What the forge said, without the address.
+    fn said(&self) -> String {
+        match self {
+            Self::Refused {
+                status, message, ..
+            } => format!("HTTP {status}: {message}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+fn gave_up(url: &str, tries: u32, reason: String) -> ForgeError {
+    ForgeError::GaveUp {
+        url: url.to_owned(),
+        tries,
+        reason,
+    }
+}
+
+/// A page of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// What the forge calls this state of it.
+    pub etag: Option<String>,
+    /// Address of the page after it.
+    pub next: Option<String>,
+    /// What is on it.
+    pub repositories: Vec<Repository>,
+}
+
+/// Pages as they last were. That one is lost costs a request and nothing else.
+pub trait Pages {
+    /// The page at `url`, where it is known.
+    fn known(&self, url: &str) -> Option<Page>;
+    /// Remembers the page at `url`.
+    fn keep(&self, url: &str, page: &Page);
 }
 
 /// A forge, as far as one target is concerned.
@@ -129,7 +184,7 @@ impl Forge {
             ForgeKind::Gitlab => [
                 format!(
                     "{api}/groups/{name}/projects?include_subgroups=true&order_by=id&sort=asc\
-                     &pagination=keyset&per_page=100"
+                     &per_page=100"
                 ),
                 format!("{api}/users/{name}/projects?order_by=id&sort=asc&per_page=100"),
             ],
@@ -145,39 +200,61 @@ impl Forge {
         }
     }
 
-    /// The pages of the listing; nothing after an error.
-    pub fn pages(mut self) -> impl Iterator<Item = Result<Vec<Repository>, ForgeError>> {
+    /// The pages of the listing; nothing after an error. What is as `known` is not sent again.
+    pub fn pages(
+        mut self,
+        known: &dyn Pages,
+    ) -> impl Iterator<Item = Result<Vec<Repository>, ForgeError>> {
         let mut next = self.first.pop_front();
         std::iter::from_fn(move || {
             let url = next.take()?;
-            match self.page(url) {
-                Ok((page, following)) => {
-                    next = following;
-                    Some(Ok(page))
+            match self.page(url, known) {
+                Ok(page) => {
+                    next = page.next;
+                    Some(Ok(page.repositories))
                 }
                 Err(error) => Some(Err(error)),
             }
         })
     }
 
-    fn page(&mut self, mut url: String) -> Result<(Vec<Repository>, Option<String>), ForgeError> {
-        let answer = loop {
-            match (self.client.get(&url), self.first.pop_front()) {
+    fn page(&mut self, mut url: String, pages: &dyn Pages) -> Result<Page, ForgeError> {
+        let (known, answer) = loop {
+            // The last page is read anew each time: that another one follows it now may change
+            // nothing of what its ETag names.
+            let known = pages.known(&url).filter(|page| page.next.is_some());
+            let etag = known.as_ref().and_then(|page| page.etag.as_deref());
+            match (self.client.get(&url, etag), self.first.pop_front()) {
                 (Err(ForgeError::Refused { status: 404, .. }), Some(other)) => url = other,
-                (result, _) => break result?,
+                (result, _) => break (known, result?),
             }
         };
-        let page = shapes::page(self.kind, &answer.body).map_err(|reason| ForgeError::Shape {
-            url: url.clone(),
-            reason,
-        })?;
-        let next = answer.next;
-        match &next {
+        let page = match (answer.body, known) {
+            (None, Some(known)) => Page {
+                next: answer.next.or(known.next),
+                ..known
+            },
+            (body, _) => {
+                let read = shapes::page(self.kind, &body.unwrap_or_default());
+                let shape = |reason| ForgeError::Shape {
+                    url: url.clone(),
+                    reason,
+                };
+                let page = Page {
+                    etag: answer.etag,
+                    next: answer.next,
+                    repositories: read.map_err(shape)?,
+                };
+                pages.keep(&url, &page);
+                page
+            }
+        };
+        match &page.next {
             Some(next) if origin(next) != origin(&url) => Err(ForgeError::Elsewhere {
                 url,
                 next: next.clone(),
             }),
-            _ => Ok((page, next)),
+            _ => Ok(page),
         }
     }
 }

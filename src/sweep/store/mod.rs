@@ -8,6 +8,7 @@
 //! one transaction: a worker that was taken for dead and wakes up again can write nothing.
 
 mod listing;
+mod pages;
 mod queue;
 mod read;
 mod results;
@@ -32,8 +33,10 @@ pub use results::{LastScan, ScanResult, Seen};
 pub use triage::{TriageState, VerdictRow};
 
 /// Version of the tables. A store of a later version is refused.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
+/// What later versions have added to the tables of the first.
+const MIGRATIONS: [(i64, &str); 1] = [(2, include_str!("pages.sql"))];
 const APPEND_ONLY_SQLITE: &str = include_str!("append_only_sqlite.sql");
 const APPEND_ONLY_POSTGRES: &str = include_str!("append_only_postgres.sql");
 
@@ -218,8 +221,11 @@ impl Store {
                 .await?;
             match found.map(|row| row.try_get::<i64, _>(0)).transpose()? {
                 Some(found) if found > VERSION => return Err(StoreError::Newer { found }),
-                Some(_) => {}
-                None => self.create(&mut transaction).await?,
+                Some(found) => self.add(found, &mut transaction).await?,
+                None => {
+                    self.create(&mut transaction).await?;
+                    self.add(1, &mut transaction).await?;
+                }
             }
             Ok(transaction.commit().await?)
         })
@@ -234,8 +240,19 @@ impl Store {
             let query = sqlx::raw_sql(AssertSqlSafe(text));
             transaction.execute(query).await?;
         }
-        let query = sqlx::query("INSERT INTO schema_version (version) VALUES ($1)");
-        query.bind(VERSION).execute(&mut **transaction).await?;
+        let query = sqlx::query("INSERT INTO schema_version (version) VALUES (1)");
+        query.execute(&mut **transaction).await?;
+        Ok(())
+    }
+
+    /// Adds what versions after `found` have.
+    async fn add(&self, found: i64, transaction: &mut Transaction<'_, Any>) -> Result<()> {
+        for (version, text) in MIGRATIONS.iter().filter(|(version, _)| *version > found) {
+            let query = sqlx::raw_sql(AssertSqlSafe(self.dialect.fill(text)));
+            transaction.execute(query).await?;
+            let query = sqlx::query("UPDATE schema_version SET version = $1");
+            query.bind(*version).execute(&mut **transaction).await?;
+        }
         Ok(())
     }
 

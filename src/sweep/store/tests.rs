@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::source::NotScanned;
+use crate::sweep::forge::{Page, Pages};
 use crate::sweep::target::Repository;
 
 /// A store that is gone with the value.
@@ -327,6 +328,24 @@ macro_rules! on_both {
     )*};
 }
 
+fn a_store_of_the_first_version_is_added_to(scratch: &Scratch) {
+    let store = scratch.open();
+    for text in ["DROP TABLE page", "UPDATE schema_version SET version = 1"] {
+        store.wait(sqlx::query(text).execute(&store.pool)).unwrap();
+    }
+    drop(store);
+    let store = scratch.open();
+    let page = Page {
+        etag: Some("W/\"1\"".to_owned()),
+        next: Some("https://forge.example.com/2".to_owned()),
+        repositories: vec![repository("a", Some("2026-01-01T00:00:00Z"))],
+    };
+    let url = "https://forge.example.com/1";
+    assert_eq!(store.known(url), None);
+    store.keep(url, &page);
+    assert_eq!(store.known(url), Some(page));
+}
+
 on_both!(
     a_late_worker_writes_nothing,
     what_dies_each_time_is_given_up,
@@ -335,7 +354,8 @@ on_both!(
     decisions_and_verdicts_stay,
     one_worker_asks_and_another_where_it_died,
     what_is_handed_back_comes_first_and_costs_no_attempt,
-    who_gives_up_does_not_call_back
+    who_gives_up_does_not_call_back,
+    a_store_of_the_first_version_is_added_to
 );
 
 #[test]

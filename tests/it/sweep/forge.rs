@@ -3,14 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use super::server::Server;
-use super::{Sweep, hold_no_secret, ids, ids_of, make_repository, on_both, states};
+use super::{Sweep, ids, ids_of, make_repository, on_both, states};
 use crate::git_kit::{git_in, run as run_git};
-use crate::kit::{keys, run};
+use crate::kit::keys;
 
-on_both!(
-    an_organization_once_and_then_what_is_new,
-    tokens_and_bad_weather
-);
+on_both!(an_organization_once_and_then_what_is_new);
 
 /// A forge with five repositories, keys of the seeds 1 and 2 in two of them.
 fn forge(sweep: &Sweep) -> Server {
@@ -113,72 +110,6 @@ fn an_organization_once_and_then_what_is_new(sweep: &Sweep) {
     let twice = "SELECT COUNT(*) FROM (SELECT 1 FROM scan
         GROUP BY repository_id, rule_set, refs_digest HAVING COUNT(*) > 1) AS twice";
     assert_eq!(sweep.number(twice), 0);
-}
-
-fn tokens_and_bad_weather(sweep: &Sweep) {
-    let server = forge(sweep);
-    server.behaviour.page.store(1, Ordering::Relaxed);
-    let (bad, good) = ("expired0expired0", "good0good0good0good0");
-    *server.behaviour.token.lock().unwrap() = good.to_owned();
-    let troubles = [
-        (502, ""),
-        (403, "Retry-After: 1"),
-        (429, "Retry-After: 1"),
-        (500, ""),
-        (
-            403,
-            "X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1700000000",
-        ),
-    ];
-    *server.behaviour.troubles.lock().unwrap() = troubles.into();
-    let token_file = sweep.tree.write("tokens", format!("{bad}\n{good}\n"));
-    let token_file = token_file.to_str().unwrap().to_owned();
-    // Every git notes what it is called with.
-    let log = sweep.tree.path("log");
-    let real = run_git(std::process::Command::new("which").arg("git"));
-    let real = String::from_utf8(real).unwrap();
-    let script = format!(
-        "#!/bin/sh\necho \"$*\" >>'{}'\nexec {} \"$@\"\n",
-        log.display(),
-        real.trim()
-    );
-    let git = sweep.tree.write("bin/git", script);
-    crate::kit::set_mode(&git, 0o755);
-    let path = std::env::var("PATH").unwrap();
-    let path = format!("{}:{path}", git.parent().unwrap().display());
-    let mut command = sweep.work(&["github:acme", "--base-url", &server.url]);
-    let ran = run(command
-        .args(["--token-file", &token_file])
-        .env("PATH", &path));
-    // The listing comes through; git is given the first token, which is the expired one.
-    assert!(ran.stderr.contains("forge-pause"), "{ran:?}");
-    assert!(
-        ran.stdout.contains("5 failed") && ran.stdout.contains("Authentication"),
-        "{ran:?}"
-    );
-    // The same command with a good token in the environment goes on, failed ones included.
-    let mut command = sweep.work(&["github:acme", "--base-url", &server.url]);
-    let ran = run(command.env("GITHUB_TOKEN", good).env("PATH", &path));
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert_eq!(ids(&sweep.report()), ids_of([1, 2]));
-    let called = std::fs::read_to_string(&log).unwrap();
-    assert!(called.contains("ls-remote") && called.contains("fetch"));
-    assert!(!called.contains(good) && !called.contains(bad), "{called}");
-    assert!(!format!("{ran:?}").contains(good));
-    std::fs::remove_file(&token_file).unwrap();
-    for folder in ["served", "source"] {
-        std::fs::remove_dir_all(sweep.tree.path(folder)).unwrap();
-    }
-    // Mirrors hold what was pushed, and nothing else does.
-    std::fs::remove_dir_all(sweep.tree.path("cache")).unwrap();
-    hold_no_secret(sweep.tree.root(), [1, 2]);
-    for file in super::files(sweep.tree.root()) {
-        let bytes = std::fs::read(&file).unwrap();
-        assert!(
-            memchr::memmem::find(&bytes, good.as_bytes()).is_none(),
-            "{file:?}"
-        );
-    }
 }
 
 #[test]

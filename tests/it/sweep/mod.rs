@@ -1,12 +1,17 @@
 //! `straykey sweep`, as its users meet it, on both databases. What needs PostgreSQL is run by
 //! tests/sweep/run.
 
+mod api;
 mod forge;
 mod hard;
+mod limits;
+mod listing;
 mod local;
 mod outages;
 mod poison;
+mod render;
 mod server;
+mod tokens;
 mod verify;
 mod watch;
 
@@ -117,6 +122,20 @@ impl Sweep {
 
     fn python(&self, script: &str, path: &str, query: &str) -> Vec<u8> {
         run_git(Command::new("python3").args(["-c", script, path, query]))
+    }
+
+    /// Changes the state behind the back of everybody.
+    pub(super) fn execute(&self, statement: &str) {
+        match self.state.strip_prefix("sqlite://") {
+            Some(path) => {
+                let script = "import sqlite3, sys\n\
+                    connection = sqlite3.connect(sys.argv[1])\n\
+                    connection.execute(sys.argv[2])\n\
+                    connection.commit()";
+                run_git(Command::new("python3").args(["-c", script, path, statement]))
+            }
+            None => run_git(Command::new("psql").args([&self.state, "-qc", statement])),
+        };
     }
 
     /// One number out of the state.

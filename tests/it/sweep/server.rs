@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::api::{self, Door};
 use crate::git_kit::run as run_git;
 
 /// What the forge does, and what it has seen.
@@ -23,8 +23,20 @@ pub(super) struct Behaviour {
     pub(super) page: AtomicU64,
     /// Troubles of listing requests to come: statuses, with a header each.
     pub(super) troubles: Mutex<Vec<(u16, &'static str)>>,
-    /// Token that the API and git take; empty for any or none.
-    pub(super) token: Mutex<String>,
+    /// Who is let in.
+    pub(super) door: Door,
+    /// Whether listings come without `Link`.
+    pub(super) no_links: AtomicBool,
+    /// A header of every page.
+    pub(super) listing_header: Mutex<String>,
+    /// A part of the paths of listings, and what it is now.
+    pub(super) moved: Mutex<Option<(String, String)>>,
+    /// Answers to git, by a part of the path: statuses, headers and texts, each often or once.
+    pub(super) git_troubles: Mutex<Vec<GitTrouble>>,
+    /// Requests of git's at a time, now and at most.
+    pub(super) busy: Mutex<(u64, u64)>,
+    /// Listing pages that the client had.
+    pub(super) not_modified: AtomicU64,
     /// Whether connections are closed at once.
     pub(super) gone: AtomicBool,
     /// Milliseconds that each fetch takes longer.
@@ -35,6 +47,48 @@ pub(super) struct Behaviour {
     pub(super) listed: AtomicU64,
     pub(super) advertised: AtomicU64,
     pub(super) fetched: AtomicU64,
+}
+
+/// How git is answered instead.
+#[derive(Clone)]
+pub(super) struct GitTrouble {
+    pub(super) path: &'static str,
+    pub(super) status: u16,
+    pub(super) header: String,
+    pub(super) text: &'static str,
+    pub(super) once: bool,
+}
+
+impl Behaviour {
+    fn git_refusal(&self, path: &str) -> Option<Vec<u8>> {
+        let mut troubles = self.git_troubles.lock().unwrap();
+        let at = troubles.iter().position(|it| path.contains(it.path))?;
+        let trouble = troubles[at].clone();
+        if trouble.once {
+            troubles.remove(at);
+        }
+        let kind = "Content-Type: text/plain".to_owned();
+        let headers = [kind, trouble.header];
+        Some(answer(trouble.status, &headers, trouble.text.as_bytes()))
+    }
+}
+
+/// Counts one request of git's, as long as it lasts.
+struct Busy<'b>(&'b Mutex<(u64, u64)>);
+
+impl<'b> Busy<'b> {
+    fn enter(busy: &'b Mutex<(u64, u64)>) -> Self {
+        let mut state = busy.lock().unwrap();
+        state.0 += 1;
+        state.1 = state.1.max(state.0);
+        Self(busy)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().0 -= 1;
+    }
 }
 
 pub(super) struct Server {
@@ -93,8 +147,7 @@ impl Server {
         entries.push(json!({
             "id": 1, "full_name": name, "clone_url": format!("{}/{name}.git", self.url),
             "html_url": format!("{}/{name}", self.url), "private": false, "visibility": "public", "archived": false, "fork": false,
-            "size": 1, "pushed_at": pushed_at, "path_with_namespace": name,
-            "http_url_to_repo": format!("{}/{name}.git", self.url),
+            "size": 1, "pushed_at": pushed_at,
         }));
     }
 
@@ -109,10 +162,10 @@ impl Server {
     }
 }
 
-struct Request {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
@@ -164,14 +217,14 @@ impl Request {
         Some(body)
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
 
-    fn path_and_query(&self) -> (&str, &str) {
+    pub(super) fn path_and_query(&self) -> (&str, &str) {
         self.target.split_once('?').unwrap_or((&self.target, ""))
     }
 }
@@ -183,7 +236,7 @@ fn serve(behaviour: &Behaviour, root: &Path, base: &str, stream: TcpStream) -> O
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let request = Request::read(&mut reader)?;
     let answer = match request.target.starts_with("/api/") {
-        true => api(behaviour, base, &request),
+        true => api::serve(behaviour, base, &request),
         false => git(behaviour, root, &request),
     };
     let mut stream = stream;
@@ -191,75 +244,36 @@ fn serve(behaviour: &Behaviour, root: &Path, base: &str, stream: TcpStream) -> O
     stream.shutdown(Shutdown::Both).ok()
 }
 
-fn answer(status: u16, headers: &[String], body: &[u8]) -> Vec<u8> {
+pub(super) fn answer(status: u16, headers: &[String], body: &[u8]) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {status} x\r\nConnection: close\r\n");
-    for header in headers {
+    for header in headers.iter().filter(|it| !it.is_empty()) {
         text.push_str(&format!("{header}\r\n"));
     }
     text.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
     [text.as_bytes(), body].concat()
 }
 
-/// A page of the listing. Page numbers are in the query, the next address in `Link`.
-fn api(behaviour: &Behaviour, base: &str, request: &Request) -> Vec<u8> {
-    let refuse = |status, message: &str, header: &str| {
-        let headers: Vec<String> = [header].map(str::to_owned).into();
-        let headers = if header.is_empty() {
-            Vec::new()
-        } else {
-            headers
-        };
-        answer(
-            status,
-            &headers,
-            json!({"message": message}).to_string().as_bytes(),
-        )
-    };
-    behaviour.listed.fetch_add(1, Ordering::Relaxed);
-    let delay = behaviour.page_delay.load(Ordering::Relaxed);
-    thread::sleep(Duration::from_millis(delay));
-    let token = behaviour.token.lock().unwrap().clone();
-    let given = request
-        .header("authorization")
-        .or_else(|| request.header("private-token"));
-    if !token.is_empty() && given.is_none_or(|given| !given.ends_with(&token)) {
-        return refuse(401, "Bad credentials", "");
-    }
-    if let Some((status, header)) = behaviour.troubles.lock().unwrap().pop() {
-        let message = "You have exceeded a secondary rate limit. Please wait a few minutes.";
-        return refuse(status, message, header);
-    }
-    let (path, query) = request.path_and_query();
-    if path.contains("/orgs/") && !path.contains("/orgs/acme/") {
-        return refuse(404, "Not Found", "");
-    }
-    let page = query.split('&').find_map(|it| it.strip_prefix("page="));
-    let page: usize = page.map_or(1, |it| it.parse().unwrap());
-    let size = usize::try_from(behaviour.page.load(Ordering::Relaxed)).unwrap();
-    let entries = behaviour.entries.lock().unwrap();
-    let shown: Vec<&Value> = entries.iter().skip((page - 1) * size).take(size).collect();
-    let mut headers = vec!["Content-Type: application/json".to_owned()];
-    if page * size < entries.len() {
-        let next = page + 1;
-        headers.push(format!(
-            "Link: <{base}{path}?page={next}>; rel=\"next\", <x>; rel=\"last\""
-        ));
-    }
-    answer(200, &headers, json!(shown).to_string().as_bytes())
-}
-
 /// Hands a request to `git http-backend` (CGI, RFC 3875).
 fn git(behaviour: &Behaviour, root: &Path, request: &Request) -> Vec<u8> {
     let (path, query) = request.path_and_query();
-    let token = behaviour.token.lock().unwrap().clone();
-    if !token.is_empty() {
-        let pair = format!("x-access-token:{token}");
-        let wanted = format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes()));
-        if request.header("authorization") != Some(&wanted) {
-            let ask = "WWW-Authenticate: Basic realm=\"git\"".to_owned();
-            return answer(401, &[ask], b"");
-        }
+    let pair = request.header("authorization").and_then(|it| {
+        let pair = data_encoding::BASE64.decode(it.strip_prefix("Basic ")?.as_bytes());
+        String::from_utf8(pair.ok()?).ok()
+    });
+    let token = pair.as_deref().and_then(|it| {
+        let (user, token) = it.split_once(':')?;
+        ["x-access-token", "oauth2"]
+            .contains(&user)
+            .then_some(token)
+    });
+    if !behaviour.door.lets_in("git", token) {
+        let ask = "WWW-Authenticate: Basic realm=\"git\"".to_owned();
+        return answer(401, &[ask], b"");
     }
+    if let Some(refusal) = behaviour.git_refusal(path) {
+        return refusal;
+    }
+    let _busy = Busy::enter(&behaviour.busy);
     // Protocol version 2 lists refs in a POST, too.
     let lists = memchr::memmem::find(&request.body, b"command=ls-refs").is_some();
     let counter = match path.ends_with("/git-upload-pack") && !lists {
@@ -268,9 +282,7 @@ fn git(behaviour: &Behaviour, root: &Path, request: &Request) -> Vec<u8> {
     };
     counter.fetch_add(1, Ordering::Relaxed);
     if path.ends_with("/git-upload-pack") && !lists {
-        thread::sleep(Duration::from_millis(
-            behaviour.delay.load(Ordering::Relaxed),
-        ));
+        api::delay(&behaviour.delay);
     }
     let mut command = Command::new("git");
     command.arg("http-backend").env_clear();
