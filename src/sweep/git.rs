@@ -5,6 +5,9 @@
 //! here. A token reaches it through an askpass helper that answers for one host only; it stands
 //! in no argument, no URL and no file.
 
+mod complaint;
+mod partial;
+
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,8 +16,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::complaint::explain;
 use super::forge::{ForgeError, Lent, Pool, Use};
-use crate::report::sanitise;
 use crate::source::git::{ObjectId, Reference};
 
 /// Environment of the askpass helper: the host it answers for (`https://host`), the user name and
@@ -145,6 +148,24 @@ impl Git {
             command.arg("--").arg(mirror);
             self.run(command, stopped)?;
         }
+        let filter = self.blob_limit.map(|limit| format!("blob:limit={limit}"));
+        let refs = ["+refs/*:refs/*".to_owned()];
+        match self.fetch_filtered(url, mirror, filter, &refs, stopped) {
+            Err(error) if error.reason.contains(partial::NOT_WHOLE) => {
+                self.fetch_what_is_there(url, mirror, stopped)
+            }
+            result => result,
+        }
+    }
+
+    fn fetch_filtered(
+        &self,
+        url: &str,
+        mirror: &Path,
+        filter: Option<String>,
+        wanted: &[String],
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<(), GitError> {
         let mut arguments = vec!["--git-dir".into(), mirror.as_os_str().to_owned()];
         let fetch = [
             "fetch",
@@ -157,10 +178,10 @@ impl Git {
             "--refmap=",
         ];
         arguments.extend(fetch.map(OsString::from));
-        if let Some(limit) = self.blob_limit {
-            arguments.push(format!("--filter=blob:limit={limit}").into());
-        }
-        arguments.extend(["--", url, "+refs/*:refs/*"].map(OsString::from));
+        // A mirror may be from a time when something was left out: git would go on with that.
+        let filter = filter.map_or("--no-filter".to_owned(), |it| format!("--filter={it}"));
+        arguments.extend([filter.into(), "--".into(), url.into()]);
+        arguments.extend(wanted.iter().map(OsString::from));
         self.talk(url, &arguments, stopped).map(drop)
     }
 
@@ -169,12 +190,25 @@ impl Git {
     /// # Errors
     /// What git said; that it was stopped.
     pub fn missing(&self, mirror: &Path, stopped: &dyn Fn() -> bool) -> Result<u64, GitError> {
+        Ok(self.absent(mirror, stopped)?.len() as u64)
+    }
+
+    fn absent(&self, mirror: &Path, stopped: &dyn Fn() -> bool) -> Result<Vec<String>, GitError> {
         let mut command = self.command(None);
         command.arg("--git-dir").arg(mirror);
-        command.args(["rev-list", "--objects", "--all", "--missing=print"]);
+        command.args([
+            "rev-list",
+            "--objects",
+            "--all",
+            "--missing=print",
+            "--quiet",
+        ]);
         let output = self.run(command, stopped)?;
         let lines = output.split(|&byte| byte == b'\n');
-        Ok(lines.filter(|line| line.starts_with(b"?")).count() as u64)
+        let absent = lines.filter_map(|line| line.strip_prefix(b"?"));
+        Ok(absent
+            .map(|id| String::from_utf8_lossy(id).into_owned())
+            .collect())
     }
 
     /// Runs git with `arguments` against `url`, with one token after the other where the server
@@ -250,8 +284,10 @@ impl Git {
             command.env(name, value);
         }
         if let Some((access, lent)) = login {
-            // The user's own helpers are left alone: the token is for this sweep.
-            command.args(["-c", "credential.helper="]);
+            // The user's own helpers are left alone: the token is for this sweep. It is shown
+            // unasked: else each command begins with a request that is refused, and git forgets
+            // where a repository has moved to when it is asked for a token before.
+            command.args(["-c", "credential.helper=", "-c", "http.proactiveAuth=basic"]);
             command.env("GIT_ASKPASS", &self.askpass);
             let token = String::from_utf8_lossy(lent.secret.expose()).into_owned();
             for (name, value) in ASKPASS.iter().zip([&access.host, &access.user, &token]) {
@@ -360,61 +396,6 @@ fn joined(reader: Reader) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// What another token may change.
-const DENIED: [&str; 6] = [
-    "not found",
-    "Authentication failed",
-    "could not read Username",
-    "could not read Password",
-    "requested URL returned error: 403",
-    "requested URL returned error: 401",
-];
-/// What nothing will change: 410 is gone, 451 is blocked by law.
-const FINAL: [&str; 5] = [
-    "does not exist",
-    "Permission denied",
-    "does not appear to be a git repository",
-    "requested URL returned error: 410",
-    "requested URL returned error: 451",
-];
-const LIMITED: [&str; 5] = [
-    "error: 429",
-    "HTTP 429",
-    "Too Many Requests",
-    "rate limit",
-    "abuse detection",
-];
-const DISK_FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
-
-/// What git's complaint means.
-fn explain(said: &str) -> GitError {
-    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let limited = has(&LIMITED);
-    let denied = has(&DENIED) && !limited;
-    let passing = limited || has(&DISK_FULL) || !(denied || has(&FINAL));
-    GitError {
-        disk_full: has(&DISK_FULL),
-        limited,
-        denied,
-        ..GitError::new(passing, in_one_line(said))
-    }
-}
-
-/// The line in which git says what went wrong, and what the server has said about it.
-fn in_one_line(said: &str) -> String {
-    let begins = |line: &str, starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
-    let telling = |line: &&str| begins(line, &["fatal:", "error:", "ERROR:", "ssh:"]);
-    let line = said.lines().find(telling).or(said.lines().last());
-    let mut line = line.unwrap_or("git failed without a message").to_owned();
-    let remote = said.lines().filter_map(|line| line.strip_prefix("remote:"));
-    let remote: Vec<&str> = remote.map(str::trim).filter(|it| !it.is_empty()).collect();
-    if !remote.is_empty() {
-        line = format!("{line} (the server: {})", remote.join(" "));
-    }
-    let short: String = line.chars().take(300).collect();
-    sanitise::line(short.as_bytes())
-}
-
 /// The answer to a prompt of git's ("Username for 'https://host': "), where it is for the host
 /// that [`ASKPASS`] names; none elsewhere, so that no other server is shown the token.
 #[must_use]
@@ -461,37 +442,5 @@ mod tests {
             "https://git.example.com.evil/a",
             "https://git.example.com"
         ));
-    }
-
-    #[test]
-    fn what_git_says_is_understood() {
-        let passing = |said: &str| explain(said).passing;
-        assert!(!passing("fatal: repository 'https://x/y/' not found"));
-        assert!(!passing("fatal: Authentication failed for 'https://x/y/'"));
-        assert!(passing(
-            "fatal: unable to access 'x': Could not resolve host: x"
-        ));
-        assert!(passing(
-            "fatal: unable to access 'x': The requested URL returned error: 503"
-        ));
-        assert!(explain("error: RPC failed; HTTP 429 curl 22").limited && passing(""));
-        let blocked = explain(
-            "remote: Repository unavailable due to DMCA takedown.\n\
-             fatal: unable to access 'x': The requested URL returned error: 451\n",
-        );
-        assert!(!blocked.passing && !blocked.denied);
-        assert!(
-            blocked
-                .reason
-                .ends_with("451 (the server: Repository unavailable due to DMCA takedown.)")
-        );
-        let limit = explain(
-            "remote: You have exceeded a secondary rate limit\nfatal: unable to access 'x': The requested URL returned error: 403",
-        );
-        assert!(limit.limited && limit.passing && !limit.denied);
-        assert!(explain("fatal: Authentication failed for 'x'").denied);
-        let full = explain("x\nfatal: write error: No space left on device\n");
-        assert!(full.disk_full && full.passing);
-        assert_eq!(full.reason, "fatal: write error: No space left on device");
     }
 }

@@ -286,7 +286,7 @@ impl Worker<'_> {
         if let Some(outcome) = self.unchanged(job, &refs)? {
             return Ok(outcome);
         }
-        let mirror = self.cache.mirror(url).map_err(passing)?;
+        let mirror = self.cache.mirror(&self.mirrored(url)).map_err(passing)?;
         if job.attempt > 1 {
             // What is there may be why the attempt before failed.
             mirror.clear().map_err(passing)?;
@@ -294,6 +294,14 @@ impl Worker<'_> {
         let result = self.fetch_and_scan(job, &refs, &mirror, progress, permit);
         self.cache.give_back(mirror).map_err(passing)?;
         result
+    }
+
+    /// What names the mirror of `url`: what was left out of one is not fetched into it later.
+    fn mirrored(&self, url: &str) -> String {
+        match self.git.blob_limit {
+            Some(limit) => format!("{url} without blobs above {limit}"),
+            None => url.to_owned(),
+        }
     }
 
     fn fetch_and_scan(
@@ -408,6 +416,9 @@ impl Worker<'_> {
             return Err(self.out_of_time());
         }
         let mut not_scanned = std::mem::take(&mut scanned.report.not_scanned);
+        if left_out.is_empty() {
+            not_scanned.extend(history::missing(&repository, true));
+        }
         not_scanned.extend(left_out);
         not_scanned.extend(refs.problems.iter().map(|problem| NotScanned {
             path: problem.what.clone(),

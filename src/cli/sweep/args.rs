@@ -236,6 +236,16 @@ pub(super) struct RuleArguments {
     /// Least confidence of the built-in rules that are used [default: medium]
     #[arg(long, value_name = "LEVEL", help_heading = "Rules")]
     pub(super) confidence: Option<Level>,
+
+    /// Leave out blobs larger than this when fetching; the coverage says so. Another limit scans
+    /// everything again
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help_heading = "Rules",
+        hide_short_help = true
+    )]
+    pub(super) blob_limit: Option<Size>,
 }
 
 /// How jobs are worked off.
@@ -252,15 +262,6 @@ pub(super) struct WorkArguments {
     /// Bytes of mirrors that are kept for the next sweep; 0 keeps none [default: 10G]
     #[arg(long, value_name = "SIZE", help_heading = "Work")]
     pub(super) cache_quota: Option<Size>,
-
-    /// Leave out blobs larger than this when fetching; the coverage says so
-    #[arg(
-        long,
-        value_name = "SIZE",
-        help_heading = "Work",
-        hide_short_help = true
-    )]
-    pub(super) blob_limit: Option<Size>,
 
     /// Git commands at a time for each host [default: 4]
     #[arg(long, value_name = "N", help_heading = "Work", hide_short_help = true)]

@@ -67,7 +67,12 @@ fn rules(arguments: &RuleArguments) -> Result<Rules> {
     if rules.enabled().next().is_none() {
         bail!("no rule is on; [extend] useDefault = true adds the built-in ones");
     }
-    Ok(Rules::new(&rules))
+    let mut rules = Rules::new(&rules);
+    if let Some(limit) = &arguments.blob_limit {
+        // What was left out is new under another limit.
+        rules.version.push_str(&format!("-{}", limit.0));
+    }
+    Ok(rules)
 }
 
 fn filters(arguments: &ListArguments) -> Filters {
@@ -270,7 +275,7 @@ impl Tools {
                 askpass: env::current_exe().context("where is this program?")?,
                 time_limit,
                 access: forges.for_git(listed)?,
-                blob_limit: work.blob_limit.map(|size| size.0),
+                blob_limit: rule.blob_limit.map(|size| size.0),
             },
             cache: cache.with_context(|| format!("cannot make `{}`", folder.display()))?,
             hosts: Hosts::new(work.per_host.map_or(4, Into::into)),

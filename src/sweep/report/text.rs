@@ -164,14 +164,17 @@ fn write_coverage(
         if view.all || telling {
             writeln!(out, "  {}", coverage_line(&row))?;
         }
-        let Some(scan) = row.scan_id.filter(|_| row.state == "incomplete") else {
+        let Some(scan) = row.scan_id.filter(|_| view.all || row.state == "incomplete") else {
             return Ok(());
         };
         for entry in store.not_scanned(scan)? {
-            if entry.incomplete {
-                let (what, reason) = (safe(&entry.what), safe(&entry.reason));
-                writeln!(out, "    not read: {what}: {reason}")?;
-            }
+            let word = match entry.incomplete {
+                true => "not read",
+                false if view.all => "left out",
+                false => continue,
+            };
+            let (what, reason) = (safe(&entry.what), safe(&entry.reason));
+            writeln!(out, "    {word}: {what}: {reason}")?;
         }
         Ok(())
     })?;

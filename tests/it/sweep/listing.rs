@@ -13,7 +13,8 @@ use crate::kit::{Outcome, run};
 
 on_both!(
     unchanged_pages_are_not_sent_again,
-    what_cannot_be_had_says_why
+    what_cannot_be_had_says_why,
+    without_a_pushed_date_one_ls_remote_decides
 );
 
 /// A forge that lists `names`; none of them is there.
@@ -245,6 +246,29 @@ fn what_cannot_be_had_says_why(sweep: &Sweep) {
     assert!(!ran.stderr.contains("\"retry\""), "{ran:?}");
 }
 
+fn without_a_pushed_date_one_ls_remote_decides(sweep: &Sweep) {
+    let server = Server::start(&sweep.tree.path("served"));
+    let mut list = "# what there is\n".to_owned();
+    for (name, seed) in [("one", Some(1)), ("two", None)] {
+        let source = sweep.tree.path(format!("source/{name}"));
+        make_repository(&source, 3, seed);
+        server.add(&source, &format!("acme/{name}"));
+        list.push_str(&format!("{}/acme/{name}.git\n", server.url));
+    }
+    let list = sweep.tree.write("urls", list).display().to_string();
+    let forge = |kind| vec![kind, "--base-url", &server.url];
+    for target in [vec![&*list], forge("gitlab:acme"), forge("gitea:acme")] {
+        sweep.sweep(&target);
+        server.requests();
+        let ran = sweep.sweep(&target);
+        assert_eq!(ran.stderr.matches("\"unchanged\"").count(), 2, "{ran:?}");
+        // To list refs takes two requests each: what the server can do, and the refs.
+        assert_eq!(server.requests()[1..], [4, 0], "{target:?}");
+    }
+    assert_eq!(sweep.number("SELECT COUNT(*) FROM scan"), 2);
+    assert_eq!(ids(&sweep.report()), ids_of([1]));
+}
+
 #[test]
 fn so_many_clones_of_a_host_at_a_time() {
     let sweep = Sweep::sqlite();
@@ -262,7 +286,7 @@ fn so_many_clones_of_a_host_at_a_time() {
     assert_eq!(server.behaviour.busy.lock().unwrap().1, 2);
 }
 
-/// What was left out for its size is told, and is no secret of the sweep.
+/// What was left out for its size is told, and scanned where it is no longer left out.
 #[test]
 fn what_is_left_out_for_its_size_is_told() {
     let sweep = Sweep::sqlite();
@@ -278,10 +302,77 @@ fn what_is_left_out_for_its_size_is_told() {
     server.add(&source, "acme/large");
     let bare = sweep.tree.path("served/acme/large.git");
     run_git(git_in(&bare).args(["config", "uploadpack.allowFilter", "true"]));
-    let base = ["github:acme", "--base-url", &server.url];
-    let limited = sweep.sweep(&[&base[..], &["--blob-limit", "100K"]].concat());
+    let base = ["github:acme", "--all", "--base-url", &server.url];
+    let with_limit = [&base[..], &["--blob-limit", "100K"]].concat();
+    let limited = sweep.sweep(&with_limit);
     assert_eq!(limited.code, Some(1), "{limited:?}");
     assert_eq!(ids(&sweep.report()), ids_of([1]));
+    let said = "left out: 2 blobs: larger than 102400 bytes (--blob-limit)";
+    assert!(limited.stdout.contains(said), "{limited:?}");
     let row = "SELECT COUNT(*) FROM not_scanned WHERE what = '2 blobs' AND incomplete = 0";
     assert_eq!(sweep.number(row), 1);
+    let again = sweep.sweep(&with_limit);
+    assert!(
+        !again.stderr.contains("\"repository\""),
+        "nothing is new: {again:?}"
+    );
+    let whole = sweep.sweep(&base);
+    assert_eq!(ids(&sweep.report()), ids_of([1, 2, 3]), "{whole:?}");
+    assert!(!whole.stdout.contains("left out"), "{whole:?}");
+}
+
+/// Repositories of which something is absent where they are: as a served partial clone, and as a
+/// local one.
+#[test]
+fn what_is_absent_is_told() {
+    let sweep = Sweep::sqlite();
+    let server = Server::start(&sweep.tree.path("served"));
+    let source = sweep.tree.path("source");
+    make_repository(&source, 4, Some(1));
+    server.add(&source, "acme/partial");
+    let bare = sweep.tree.path("served/acme/partial.git");
+    let git = |arguments: &[&str]| run_git(git_in(&bare).args(arguments));
+    git(&["config", "uploadpack.allowFilter", "true"]);
+    let ids_of_blobs = git(&["rev-parse", "main:file0.txt", "main:file1.txt"]);
+    // One pack without two blobs, as a server has it that has left out something itself.
+    let all = git(&[
+        "cat-file",
+        "--batch-all-objects",
+        "--batch-check=%(objectname)",
+    ]);
+    let absent = String::from_utf8(ids_of_blobs).unwrap();
+    let all = String::from_utf8(all).unwrap();
+    let kept: Vec<&str> = all.lines().filter(|id| !absent.contains(id)).collect();
+    let list = sweep.tree.write("kept", kept.join("\n") + "\n");
+    let mut pack = git_in(&bare);
+    pack.args(["pack-objects", "-q"])
+        .arg(sweep.tree.path("pack"));
+    pack.stdin(std::fs::File::open(list).unwrap());
+    let name = String::from_utf8(run_git(&mut pack)).unwrap();
+    let objects = bare.join("objects");
+    std::fs::remove_dir_all(&objects).unwrap();
+    std::fs::create_dir_all(objects.join("pack")).unwrap();
+    for end in ["pack", "idx"] {
+        let file = format!("pack-{}.{end}", name.trim());
+        std::fs::copy(sweep.tree.path(&file), objects.join("pack").join(&file)).unwrap();
+    }
+    std::fs::write(
+        objects.join(format!("pack/pack-{}.promisor", name.trim())),
+        "",
+    )
+    .unwrap();
+    let base = ["github:acme", "--base-url", &server.url];
+    let ran = sweep.sweep(&base);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ids(&sweep.report()), ids_of([1]));
+    assert!(ran.stdout.contains("incomplete acme/partial"), "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("not read: objects: partial clone: 2 objects absent"),
+        "{ran:?}"
+    );
+    let local = Sweep::sqlite();
+    let ran = local.sweep(&[bare.to_str().unwrap()]);
+    assert_eq!(ids(&local.report()), ids_of([1]));
+    assert!(ran.stdout.contains("2 objects absent"), "{ran:?}");
 }
