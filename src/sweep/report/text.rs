@@ -164,7 +164,10 @@ fn write_coverage(
         if view.all || telling {
             writeln!(out, "  {}", coverage_line(&row))?;
         }
-        let Some(scan) = row.scan_id.filter(|_| view.all || row.state == "incomplete") else {
+        let Some(scan) = row
+            .scan_id
+            .filter(|_| view.all || row.state == "incomplete")
+        else {
             return Ok(());
         };
         for entry in store.not_scanned(scan)? {
