@@ -45,7 +45,7 @@ impl Detector {
             return Vec::new();
         }
         let mut findings = self.aws.scan(blob);
-        findings.retain(|finding| !self.generic.allows(blob, finding));
+        findings.retain_mut(|finding| self.generic.keeps(blob, finding));
         let aws = findings.len();
         findings.extend(self.generic.scan(blob));
         if aws > 0 && findings.len() > aws {

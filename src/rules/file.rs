@@ -44,6 +44,8 @@ pub(super) struct FileRule {
     pub(super) id: Arc<str>,
     /// Where the rule stands.
     pub(super) at: usize,
+    /// The keys that are given, and where each stands.
+    pub(super) keys: Vec<(String, usize)>,
     pub(super) description: Option<String>,
     pub(super) regex: Option<Checked>,
     pub(super) path: Option<Checked>,
@@ -65,25 +67,6 @@ pub(super) struct FileRule {
     /// The answer, and where it stands.
     pub(super) near_keyword: Option<(bool, usize)>,
     pub(super) test: Examples,
-}
-
-impl FileRule {
-    /// A key that changes how something is found, if there is one.
-    pub(super) fn beyond_severity(&self) -> Option<&'static str> {
-        let given = [
-            (self.secret_group.is_some(), "secretGroup"),
-            (self.entropy.is_some(), "entropy"),
-            (!self.keywords.is_empty(), "keywords"),
-            (!self.required.is_empty(), "required"),
-            (self.skip_report, "skipReport"),
-            (self.confidence.is_some(), "confidence"),
-            (self.checksum.is_some(), "checksum"),
-            (self.structure.is_some(), "structure"),
-            (self.placeholders.is_some(), "refusePlaceholders"),
-            (self.near_keyword.is_some(), "nearKeyword"),
-        ];
-        given.into_iter().find_map(|(is, key)| is.then_some(key))
-    }
 }
 
 /// `[[allowlists]]` of the whole file.
@@ -165,6 +148,7 @@ fn rule(text: Text<'_>, table: &DeTable<'_>, at: usize) -> Result<FileRule, Rule
     };
     let mut singular = false;
     for (name, key, at, value) in entries(table) {
+        rule.keys.push((key.to_owned(), at));
         match name.as_str() {
             "id" => rule.id = text.string(value, key)?.into(),
             "description" => rule.description = Some(text.string(value, key)?),

@@ -45,11 +45,15 @@ impl RuleHandle {
 
     /// Makes its findings so severe.
     pub(super) fn set_severity(&mut self, severity: Severity) {
-        let changed = Rule {
+        self.replace(Rule {
             severity,
             ..self.rule().clone()
-        };
-        self.origin = Origin::Own(Arc::new(changed));
+        });
+    }
+
+    /// Puts `rule` in its place, on or off as it is.
+    pub(super) fn replace(&mut self, rule: Rule) {
+        self.origin = Origin::Own(Arc::new(rule));
     }
 
     pub(super) fn switch(&mut self, on: bool) {

@@ -409,7 +409,7 @@ pub(super) static ENTRIES: [Entry; 461] = [
     entry((82, 583, 1175), "flyio-oauth-token", High, Start, &["fo1_"], &[]),
     entry((83, 12, 659), "frameio-api-token", High, Start, &["fio-u-"], &[]),
     entry((84, 14, 572), "freshdesk-api-key", Low, Word, &["freshdesk", "freshservice"], &[]),
-    entry((85, 40, 1207), "generic-api-key", Low, Everywhere, &["passw", "passphrase", "secret", "api_key", "api-key", "apikey", "token", "private_key", "private-key", "privatekey", "credential", "pwd"], &[]),
+    entry((85, 40, 1560), "generic-api-key", Low, Everywhere, &["passw", "passphrase", "secret", "api_key", "api-key", "apikey", "token", "private_key", "private-key", "privatekey", "credential", "pwd"], &[]),
     entry((86, 9, 670), "ghost-admin-api-key", Medium, Word, &["ghost"], &[]),
     entry((87, 9, 620), "gitea-access-token", Low, Word, &["gitea"], &[]),
     entry((88, 10, 664), "github-pat", High, Start, &["ghp_"], &[]),

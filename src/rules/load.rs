@@ -16,6 +16,20 @@ const FILE_LIMIT: u64 = 16 << 20;
 /// How many files may extend one another.
 const DEPTH_LIMIT: usize = 8;
 
+/// The keys of a rule that say how it is called and judged, and not what it finds.
+const DESCRIBING: [&str; 10] = [
+    "id",
+    "description",
+    "severity",
+    "confidence",
+    "tags",
+    "source",
+    "aliases",
+    "test",
+    "allowlist",
+    "allowlists",
+];
+
 /// An allowlist and the rules it is for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetedAllowlist {
@@ -189,7 +203,8 @@ fn extended(
 impl RuleSet {
     /// Positions of the rules that `id` names, by id or by alias.
     fn named(&self, id: &str) -> Vec<usize> {
-        if let Some(at) = self.rules.iter().position(|rule| rule.id() == id) {
+        // A rule that took the place of another of that name stands after it.
+        if let Some(at) = self.rules.iter().rposition(|rule| rule.id() == id) {
             return vec![at];
         }
         (0..self.rules.len())
@@ -254,7 +269,7 @@ impl RuleSet {
     /// Adds a rule of a file, or changes the ones that it names.
     fn add(&mut self, text: Text<'_>, rule: FileRule) -> Result<(), RuleError> {
         let found = self.named(&rule.id);
-        let new = rule.regex.is_some() || rule.path.is_some();
+        let new = rule.regex.is_some() || (rule.path.is_some() && found.is_empty());
         if found.is_empty() && !new && WITHOUT_COUNTERPART.contains(&&*rule.id) {
             return Ok(());
         }
@@ -295,13 +310,16 @@ impl RuleSet {
                 self.rules[at] = RuleHandle::own(merged);
                 continue;
             }
-            if let Some(key) = rule.beyond_severity() {
+            let mut keys = rule.keys.iter();
+            if let Some((key, place)) =
+                keys.find(|(key, _)| !DESCRIBING.contains(&&*key.to_lowercase()))
+            {
                 let message = format!("cannot be changed for {}, which code finds", rule.id);
-                return Err(text.error(rule.at, key, message));
+                return Err(text.error(*place, key, message));
             }
-            if let Some(severity) = rule.severity {
-                self.rules[at].set_severity(severity);
-            }
+            let mut changed = self.rules[at].rule().clone();
+            describe(&mut changed, rule);
+            self.rules[at].replace(changed);
             let listed = rule.allowlists.iter().map(|allowlist| TargetedAllowlist {
                 rules: ids.clone(),
                 allowlist: allowlist.clone(),
@@ -367,13 +385,11 @@ fn merge(
 ) -> Result<Rule, RuleError> {
     let mut merged = known.clone();
     let mut changed = pattern.clone();
-    if let Some(description) = &rule.description {
-        merged.description = description.as_str().into();
-    }
-    merged.severity = rule.severity.unwrap_or(known.severity);
-    merged.confidence = rule.confidence.unwrap_or(known.confidence);
+    describe(&mut merged, rule);
     if let Some(regex) = &rule.regex {
         check_group(text, rule, regex.groups)?;
+        // Examples of the other expression say nothing of this one.
+        merged.test = Arc::new(rule.test.clone());
         changed.regex = Some(regex.text.clone());
         changed.builtin = false;
         changed.search = Search::Everywhere;
@@ -433,6 +449,23 @@ pub(super) fn check_near_keyword(text: Text<'_>, rule: &FileRule) -> Result<(), 
     Ok(())
 }
 
+/// Lays what `rule` says about a rule over `known`: how it is called and judged, not what it finds.
+fn describe(known: &mut Rule, rule: &FileRule) {
+    if let Some(description) = &rule.description {
+        known.description = description.as_str().into();
+    }
+    if let Some(source) = &rule.source {
+        known.source.clone_from(source);
+    }
+    known.severity = rule.severity.unwrap_or(known.severity);
+    known.confidence = rule.confidence.unwrap_or(known.confidence);
+    known.aliases.extend(rule.aliases.iter().cloned());
+    let test = Arc::make_mut(&mut known.test);
+    test.matching.extend(rule.test.matching.iter().cloned());
+    test.not_matching
+        .extend(rule.test.not_matching.iter().cloned());
+}
+
 /// Whether the group of the secret is one of the expression's.
 pub(super) fn check_groups(text: Text<'_>, rule: &FileRule) -> Result<(), RuleError> {
     let groups = rule.regex.as_ref().map_or(0, |regex| regex.groups);
@@ -449,129 +482,4 @@ fn check_group(text: Text<'_>, rule: &FileRule, groups: usize) -> Result<(), Rul
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn error(text: &str) -> String {
-        RuleSet::from_text("t.toml", text).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_file_replaces_the_built_in_rules_unless_it_extends_them() {
-        let own = "[[rules]]\nid='own'\nregex='x'\n";
-        let set = RuleSet::from_text("t", own).unwrap();
-        let on: Vec<&str> = set.enabled().map(RuleHandle::id).collect();
-        assert_eq!(on, ["own"]);
-        let both = format!("{own}[extend]\nuseDefault=true\ndisabledRules=['stripe-access-token']");
-        let set = RuleSet::from_text("t", &both).unwrap();
-        assert!(set.enabled().any(|rule| rule.id() == "github-pat"));
-        assert!(set.enabled().any(|rule| rule.id() == "aws-access-key-pair"));
-        assert!(!set.enabled().any(|rule| rule.id() == "stripe-secret-key"));
-    }
-
-    #[test]
-    fn a_rule_without_a_regex_changes_the_one_it_names() {
-        let text = "[extend]\nuseDefault=true\n[[rules]]\nid='github-pat'\n\
-                    [[rules.allowlists]]\npaths=['docs/']\n[[rules]]\nid='generic-api-key'\nentropy=4.5";
-        let set = RuleSet::from_text("t", text).unwrap();
-        let pattern = |id| set.rule(id).unwrap().pattern().unwrap().clone();
-        assert_eq!(pattern("github-pat").allowlists.len(), 1);
-        assert_eq!(pattern("generic-api-key").entropy, Some(4.5));
-    }
-
-    #[test]
-    fn what_stands_near_a_keyword_needs_one_and_a_length() {
-        let rule = |more: &str| format!("[[rules]]\nid='a'\nnearKeyword=true\n{more}");
-        for more in [
-            "regex='x'",
-            "regex='x+'\nkeywords=['team']",
-            "path='x'\nkeywords=['team']",
-        ] {
-            let message = error(&rule(more));
-            assert!(
-                message.starts_with("t.toml:3:13: nearKeyword: needs"),
-                "{message}"
-            );
-        }
-        let good = rule("regex='[0-9]{4}'\nkeywords=['team']");
-        assert!(RuleSet::from_text("t.toml", &good).is_ok());
-    }
-
-    #[test]
-    fn the_severity_of_an_aws_rule_can_be_changed() {
-        let text = "[extend]\nuseDefault=true\n[[rules]]\nid='aws-access-key-id'\nseverity='low'";
-        let set = RuleSet::from_text("t", text).unwrap();
-        let severity = |rule: &RuleHandle| rule.rule().severity;
-        assert_eq!(
-            severity(set.rule("aws-access-key-id").unwrap()),
-            Severity::Low
-        );
-        assert_eq!(severity(&set.aws().key_id), Severity::Low);
-    }
-
-    #[test]
-    fn what_does_not_exist_is_named_with_its_place() {
-        for (text, expected) in [
-            (
-                "[extend]\nuseDefault=true\ndisabledRules=['jwt','nope']",
-                "t.toml:3:22: disabledRules: no rule nope",
-            ),
-            (
-                "[[rules]]\nid='a'\nregex='(a)'\nsecretGroup=2",
-                "t.toml:4:13: secretGroup: the regex has 1 groups",
-            ),
-            (
-                "[[rules]]\nid='a'",
-                "t.toml:1:1: regex: rule a has neither regex nor path",
-            ),
-            (
-                "[[rules]]\nid='a'\nregex='a'\n[[rules.required]]\nid='b'",
-                "t.toml: rule a requires b, which is no rule",
-            ),
-            (
-                "[[allowlists]]\ntargetRules=['b']\npaths=['x']",
-                "t.toml:2:14: targetRules: no rule b",
-            ),
-            (
-                "[extend]\nuseDefault=true\n[[rules]]\nid='aws-access-key-id'\nentropy=4",
-                "t.toml:3:1: entropy: cannot be changed for aws-access-key-id",
-            ),
-            (
-                "[extend]\npath='nowhere.toml'",
-                "t.toml:2:6: path: the file is not read from disk",
-            ),
-        ] {
-            let message = error(text);
-            assert!(message.starts_with(expected), "{message}");
-        }
-    }
-
-    #[test]
-    fn files_may_extend_each_other_but_not_in_a_circle() {
-        let folder = tempfile::tempdir().unwrap();
-        let base = write(folder.path(), "base.toml", "[[rules]]\nid='b'\nregex='b'");
-        let team = write(
-            folder.path(),
-            "team.toml",
-            "[extend]\npath='base.toml'\n[[rules]]\nid='t'\nregex='t'",
-        );
-        let set = RuleSet::load(std::slice::from_ref(&team)).unwrap();
-        assert_eq!(set.enabled().count(), 2);
-        assert_eq!(
-            RuleSet::load(&[base.clone(), team])
-                .unwrap()
-                .enabled()
-                .count(),
-            2
-        );
-        std::fs::write(&base, "[extend]\npath='team.toml'").unwrap();
-        let error = RuleSet::load(&[base]).unwrap_err().to_string();
-        assert!(error.contains("path: the file extends itself"), "{error}");
-    }
-}
+mod tests;

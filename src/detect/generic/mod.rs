@@ -34,7 +34,7 @@ use grams::Use;
 use prefilter::Prefilter;
 use structure::Candidate;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Occurrence};
 use crate::rules::{RuleHandle, RuleSet, TargetedAllowlist};
 use crate::source::Blob;
 
@@ -113,18 +113,26 @@ impl GenericDetector {
         without_text.map(|rule| rule.rule().id.clone()).collect()
     }
 
-    /// Whether an allowlist for all rules, or for this finding's rule, says that a finding of
-    /// another detector is none.
-    pub(crate) fn allows(&self, blob: &Blob<'_>, finding: &Finding) -> bool {
+    /// Takes out the places of another detector's finding that an allowlist, for all rules or for
+    /// its own, says are none. Whether any is left.
+    pub(crate) fn keeps(&self, blob: &Blob<'_>, finding: &mut Finding) -> bool {
         let engine = &self.0;
         if engine.filters.is_empty() && engine.others.is_empty() {
-            return false;
+            return true;
         }
-        report::subjects(blob, finding, |subject| {
+        let allowed = |subject: &Subject<'_>| {
             let mut others = engine.others.iter();
             engine.filters.iter().any(|filter| filter.allows(subject))
                 || others.any(|(ids, filter)| ids.contains(&finding.rule) && filter.allows(subject))
-        })
+        };
+        let places = &finding.occurrences;
+        let kept: Vec<Occurrence> = places
+            .iter()
+            .filter(|place| !report::any_value(blob, &finding.credential, place, allowed))
+            .cloned()
+            .collect();
+        finding.occurrences = kept;
+        !finding.occurrences.is_empty()
     }
 }
 

@@ -233,29 +233,32 @@ pub(super) fn lines<'t>(text: &'t [u8], range: &Range<usize>) -> &'t [u8] {
     &text[start..end]
 }
 
-/// Whether `allowed` says so of each value of a finding of another detector.
-pub(super) fn subjects(
+/// Whether `allowed` says so of the access key ID or the secret of `credential`, with the line on
+/// which it stands at `place`.
+pub(super) fn any_value(
     blob: &Blob<'_>,
-    finding: &Finding,
+    credential: &Credential,
+    place: &Occurrence,
     allowed: impl Fn(&Subject<'_>) -> bool,
 ) -> bool {
     let shown = blob.origin.path();
-    let credential = &finding.credential;
     let id = credential.access_key_id.as_deref().map(str::as_bytes);
     let secret = credential.secret.as_ref().map(Secret::expose);
-    let line = finding
-        .occurrences
-        .first()
-        .and_then(|occurrence| occurrence.parts.first())
-        .map_or(&b""[..], |part| line_of(blob, part.span.start.line));
-    let mut values = id.iter().chain(&secret);
-    values.any(|value| {
-        allowed(&Subject {
-            path: PathOf::new(blob.origin, &shown),
-            commit: blob.origin.commit(),
-            secret: value,
-            whole: value,
-            line,
+    let values = [
+        (id, PartKind::AccessKeyId),
+        (secret, PartKind::SecretAccessKey),
+    ];
+    values.into_iter().any(|(value, kind)| {
+        let mut parts = place.parts.iter();
+        let part = parts.find(|part| part.kind == kind).or(place.parts.first());
+        value.zip(part).is_some_and(|(value, part)| {
+            allowed(&Subject {
+                path: PathOf::new(blob.origin, &shown),
+                commit: blob.origin.commit(),
+                secret: value,
+                whole: value,
+                line: line_of(blob, part.span.start.line),
+            })
         })
     })
 }

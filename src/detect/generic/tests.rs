@@ -158,3 +158,28 @@ fn every_built_in_rule_is_looked_for_near_its_keywords_only() {
     assert_eq!(wide, [""; 0]);
     assert_eq!(engine.ungated, [0; 0]);
 }
+
+#[test]
+fn an_allowlist_takes_out_the_place_of_an_aws_key_that_it_fits() {
+    let text = expand("id = ${AKID} # sample\n\nid = ${AKID}\n");
+    let places = |more: &str| {
+        let rules = format!("[extend]\nuseDefault=true\n[[rules]]\nid='aws-access-key-id'\n{more}");
+        let set = RuleSet::from_text("t.toml", &rules).unwrap();
+        let blob = Blob::whole(&Origin::Stdin, text.as_bytes());
+        let findings = crate::detect::Detector::new(&set).scan(&blob);
+        let mut places: Vec<_> = findings.iter().flat_map(|it| &it.occurrences).collect();
+        places.sort();
+        places
+            .iter()
+            .map(|place| place.parts[0].span.start.line)
+            .collect::<Vec<_>>()
+    };
+    let line = "[[rules.allowlists]]\nregexTarget='line'\nregexes=['sample']";
+    assert_eq!(places(""), [1, 3]);
+    assert_eq!(places(line), [3]);
+    assert_eq!(
+        places(&format!("{line}\ncondition='AND'\npaths=['x']")),
+        [1, 3]
+    );
+    assert!(places("[[rules.allowlists]]\nregexes=['^AKIA']").is_empty());
+}
