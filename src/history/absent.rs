@@ -159,6 +159,11 @@ impl Sink for Passing<'_> {
         self.sink.object(blob, changed)
     }
 
+    fn notices(&self, bytes: &[u8], changed: Option<&[Range<usize>]>) -> bool {
+        // A commit begins so.
+        bytes.starts_with(b"tree ") || self.sink.notices(bytes, changed)
+    }
+
     fn not_scanned(&self, entry: NotScanned) {
         self.sink.not_scanned(entry);
     }

@@ -1,13 +1,15 @@
 //! Histories that are not here as a whole: shallow and partial clones.
 
+use super::partial::count;
+use crate::scan::Progress;
 use crate::source::NotScanned;
-use crate::source::git::Repository;
-use crate::source::git::refs::git;
+use crate::source::git::{ObjectStore, Repository};
 
 /// What is known to be missing of the history of `repository`; with `strict` that makes a scan
-/// incomplete. Nothing is fetched.
+/// incomplete. Nothing is fetched. In a partial clone that takes a walk over commits and trees, which
+/// ends without a result once `progress` is stopped.
 #[must_use]
-pub fn missing(repository: &Repository, strict: bool) -> Vec<NotScanned> {
+pub fn missing(repository: &Repository, strict: bool, progress: &Progress) -> Vec<NotScanned> {
     let mut missing = Vec::new();
     let mut note = |path: &str, reason: String| {
         missing.push(NotScanned {
@@ -28,37 +30,25 @@ pub fn missing(repository: &Repository, strict: bool) -> Vec<NotScanned> {
             ),
         );
     }
-    if let Some(reason) = partial(repository) {
+    if let Some(reason) = partial(repository, progress) {
         note("objects", reason);
     }
     missing
 }
 
-fn partial(repository: &Repository) -> Option<String> {
+fn partial(repository: &Repository, progress: &Progress) -> Option<String> {
     if !repository.is_partial() {
         return None;
     }
-    let listed = git(
-        repository,
-        &[
-            "rev-list",
-            "--objects",
-            "--all",
-            "--missing=print",
-            "--quiet",
-        ],
-    );
-    let absent = listed.map(|text| {
-        text.split(|&byte| byte == b'\n')
-            .filter(|line| line.starts_with(b"?"))
-            .count()
-    });
+    let shallow = repository.shallow_commits().into_iter().collect();
+    let stopped = || progress.is_stopped();
+    let absent = ObjectStore::open(repository).map(|store| count(&store, shallow, &stopped));
     match absent {
-        Ok(0) => None,
-        Ok(absent) => Some(format!(
+        Ok(Some(0) | None) => None,
+        Ok(Some(absent)) => Some(format!(
             "partial clone: {} absent and not scanned; nothing is fetched. A clone without \
              --filter has them, as has `git fetch --refetch --no-filter`",
-            crate::report::summary::count(absent as u64, "object"),
+            crate::report::summary::count(absent, "object"),
         )),
         Err(reason) => Some(format!(
             "partial clone; what is absent cannot be counted: {reason}"

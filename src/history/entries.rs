@@ -2,15 +2,19 @@
 
 use crate::source::git::HashKind;
 
-/// One entry; only what attribution asks for.
+/// One entry; only what is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry<'t> {
     /// Whether it is a directory.
     pub(super) is_tree: bool,
+    /// Whether it is the commit of a submodule.
+    pub(super) is_submodule: bool,
     /// Its name.
     pub(super) name: &'t [u8],
     /// Raw id of what it names.
     pub(super) id: &'t [u8],
+    /// Where in the tree's content it ends.
+    pub(super) end: usize,
 }
 
 /// Calls `each` for every entry of a tree object's content. What is damaged ends it.
@@ -18,7 +22,7 @@ pub(super) struct Entry<'t> {
 pub(super) fn for_each<'t>(content: &'t [u8], hash: HashKind, mut each: impl FnMut(Entry<'t>)) {
     let id_length = hash.length();
     let mut rest = content;
-    while let Some((is_tree, after)) = mode(rest) {
+    while let Some((kind, after)) = mode(rest) {
         let Some(end) = memchr::memchr(0, after) else {
             return;
         };
@@ -26,18 +30,21 @@ pub(super) fn for_each<'t>(content: &'t [u8], hash: HashKind, mut each: impl FnM
         let Some(id) = after.get(id_start..id_start + id_length) else {
             return;
         };
+        rest = &after[id_start + id_length..];
         each(Entry {
-            is_tree,
+            is_tree: kind == b'4',
+            is_submodule: kind == b'6',
             name: &after[..end],
             id,
+            end: content.len() - rest.len(),
         });
-        rest = &after[id_start + id_length..];
     }
 }
 
-/// Whether the mode is a directory's, and what follows its space.
+/// The digit that tells the mode's kind (`4` of a directory, `6` of a submodule's commit), and
+/// what follows its space.
 #[inline]
-fn mode(rest: &[u8]) -> Option<(bool, &[u8])> {
+fn mode(rest: &[u8]) -> Option<(u8, &[u8])> {
     // `40000`, or six digits; other lengths come from broken tools.
     let (digits, after) = match rest {
         [_, _, _, _, _, b' ', after @ ..] => (&rest[..5], after),
@@ -51,7 +58,12 @@ fn mode(rest: &[u8]) -> Option<(bool, &[u8])> {
         [b'0', later @ ..] => later,
         digits => digits,
     };
-    Some((digits.len() == 5 && digits[0] == b'4', after))
+    let kind = match digits {
+        [b'4', _, _, _, _] => b'4',
+        [b'1', b'6', _, _, _, _] => b'6',
+        _ => 0,
+    };
+    Some((kind, after))
 }
 
 #[cfg(test)]
@@ -82,11 +94,19 @@ mod tests {
             let mut tree = Tree::new(content, HashKind::Sha1);
             let careful: Vec<_> = tree
                 .by_ref()
-                .map(|it| (it.is_tree(), it.name, it.id.as_bytes().to_vec()))
+                .map(|it| {
+                    (
+                        it.is_tree(),
+                        it.is_submodule(),
+                        it.name,
+                        it.id.as_bytes().to_vec(),
+                    )
+                })
                 .collect();
             let mut fast = Vec::new();
             for_each(content, HashKind::Sha1, |it| {
-                fast.push((it.is_tree, it.name, it.id.to_vec()));
+                fast.push((it.is_tree, it.is_submodule, it.name, it.id.to_vec()));
+                assert_eq!(&content[it.end - it.id.len()..it.end], it.id);
             });
             assert_eq!(fast, careful, "{cut}");
         }

@@ -185,6 +185,8 @@ impl Collected {
     }
 
     fn finish(self, tokens: Tokens) -> Graph {
+        // What only told entries apart goes first: it is a third of the memory.
+        drop((self.numbers, self.name_numbers));
         let mut starts = Vec::with_capacity(self.trees.len() + 1);
         starts.push(0);
         starts.extend(self.trees.iter().map(|tree| tree.1));
@@ -192,16 +194,17 @@ impl Collected {
         let trees: TokenMap<TreeNumber> = numbered
             .map(|(number, tree)| (tree.0, number as TreeNumber))
             .collect();
+        drop(self.trees);
         let target = |edge: &RawEdge| match (edge.hit, trees.get(&edge.tree)) {
             (NO_HIT, Some(&tree)) => Target::Tree(tree),
             (NO_HIT, None) => Target::Absent,
             (hit, _) => Target::Hit(hit),
         };
-        let edge = |edge: &RawEdge| Edge {
-            target: target(edge),
+        let edge = |edge: RawEdge| Edge {
+            target: target(&edge),
             name: edge.name,
         };
-        let edges = self.edges.iter().map(edge).collect();
+        let edges = self.edges.into_iter().map(edge).collect();
         let (commits, by_id) = link(self.commits);
         Graph {
             commits,

@@ -14,6 +14,7 @@ mod holding;
 mod names;
 mod occurrences;
 mod order;
+mod partial;
 mod places;
 mod sets;
 mod state;

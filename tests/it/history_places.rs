@@ -331,6 +331,51 @@ fn a_cut_history_is_said_and_decides_with_strict() {
 }
 
 #[test]
+fn absent_objects_are_counted_as_git_counts_them() {
+    let kit = GitKit::init(&[]);
+    for number in 0..40 {
+        kit.write(
+            &format!("a/{}/file{}", number % 3, number % 7),
+            format!("{number}"),
+        );
+        kit.write(&format!("b{}", number % 5), format!("of {number}"));
+        let commit = kit.commit("more");
+        let link = format!("160000,{commit},linked{}", number % 2);
+        kit.git(&["update-index", "--add", "--cacheinfo", &link]);
+    }
+    kit.commit("links");
+    kit.git(&["tag", "-a", "-m", "a tag", "v1"]);
+    kit.git(&["gc", "-q"]);
+    kit.git(&["config", "uploadpack.allowFilter", "true"]);
+    let from = format!("file://{}", kit.path().display());
+    for options in [
+        &["--filter=blob:none"][..],
+        &["--filter=tree:0"],
+        &["--filter=tree:2"],
+        &["--filter=blob:none", "--depth=5"],
+    ] {
+        let partial = kit.beside(&options.join(""));
+        let clone = ["clone", "-q", "--bare", &from];
+        run_git(git_in(kit.path()).args(clone).args(options).arg(&partial));
+        let list = [
+            "rev-list",
+            "--objects",
+            "--all",
+            "--missing=print",
+            "--quiet",
+        ];
+        let listed = run_git(git_in(&partial).env("GIT_NO_LAZY_FETCH", "1").args(list));
+        let listed = String::from_utf8_lossy(&listed);
+        let absent = listed.lines().filter(|line| line.starts_with('?')).count();
+        assert!(absent > 1, "{options:?}");
+        let mut command = kit::straykey(&partial);
+        let outcome = kit::run(command.arg("history"));
+        let told = format!("{absent} objects absent");
+        assert!(outcome.stderr.contains(&told), "{told}: {outcome:?}");
+    }
+}
+
+#[test]
 fn ranges_report_what_they_introduce() {
     let kit = GitKit::init(&[]);
     kit.write("old.sh", keys::exports(1));

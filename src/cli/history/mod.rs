@@ -42,7 +42,7 @@ pub(crate) fn run(mut arguments: HistoryArguments) -> Result<Exit> {
         let _display = Display::start(&progress, plan.quiet);
         scanned(&arguments, &states, &repository, &detector, &progress)?
     };
-    for entry in history::missing(&repository, arguments.strict) {
+    for entry in history::missing(&repository, arguments.strict, &progress) {
         if !entry.incomplete && !plan.quiet {
             say(&format!("warning: {}: {}", entry.path, entry.reason));
         }
