@@ -83,7 +83,8 @@ fn machine() -> String {
 }
 
 /// Gives up the leases of workers of this machine whose process is gone: who was killed and is
-/// started again need not wait for them. Where it is mistaken (two machines of one name), a
+/// started again need not wait for them. To be called before this process takes any: those under
+/// its own number are of one that is gone, too, as in a container, where it is always the same. Where it is mistaken (two machines of one name), a
 /// repository is scanned twice and written once.
 ///
 /// # Errors
@@ -103,7 +104,10 @@ pub fn abandon_dead(store: &Store) -> Result<(), StoreError> {
 
 #[cfg(unix)]
 fn is_gone(process: i32) -> bool {
-    use rustix::process::{Pid, test_kill_process};
+    use rustix::process::{Pid, getpid, test_kill_process};
+    if process == getpid().as_raw_nonzero().get() {
+        return true;
+    }
     let asked = Pid::from_raw(process).map(test_kill_process);
     matches!(asked, Some(Err(rustix::io::Errno::SRCH)))
 }

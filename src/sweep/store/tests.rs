@@ -298,6 +298,23 @@ fn what_is_handed_back_comes_first_and_costs_no_attempt(scratch: &Scratch) {
     assert!(!store.hand_back(&again).unwrap());
 }
 
+/// In a container each process has the number of the one before it.
+fn who_has_this_process_s_number_is_gone(scratch: &Scratch) {
+    use crate::sweep::lease::{abandon_dead, unique_name};
+    let store = scratch.open();
+    list(
+        &store,
+        "rules 1",
+        &[repository("a", None), repository("b", None)],
+    );
+    store.take(&unique_name(0), LEASE, 5).unwrap().unwrap();
+    store.take("elsewhere/1/2/3", LEASE, 5).unwrap().unwrap();
+    abandon_dead(&store).unwrap();
+    let job = store.take("new", LEASE, 5).unwrap().unwrap();
+    assert!(job.abandoned);
+    assert!(store.take("new", LEASE, 5).unwrap().is_none());
+}
+
 fn who_gives_up_does_not_call_back(scratch: &Scratch) {
     let store = scratch.open();
     let both = [repository("a", None), repository("b", None)];
@@ -355,7 +372,8 @@ on_both!(
     one_worker_asks_and_another_where_it_died,
     what_is_handed_back_comes_first_and_costs_no_attempt,
     who_gives_up_does_not_call_back,
-    a_store_of_the_first_version_is_added_to
+    a_store_of_the_first_version_is_added_to,
+    who_has_this_process_s_number_is_gone
 );
 
 #[test]
