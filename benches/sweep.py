@@ -165,6 +165,7 @@ def main():
     options.add_argument("--real", action="append", default=[], type=Path)
     options.add_argument("--listed", type=int, default=100_000)
     options.add_argument("--rounds", type=int, default=3, help="of the scaling part")
+    options.add_argument("--local", action="store_true", help="scaling over local clones only, and nothing after it")
     options.add_argument("--postgres")
     options = options.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="straykey-sweep-"))
@@ -217,8 +218,10 @@ def measure(options, folder):
     print(f"one push: {pushed:.2f} CPU s; {scans - len(names)} scan more, of {rows[1]} object(s)")
 
     if options.rounds:
-        listed = ["github:acme", "--base-url", f"http://{host}"]
-        scale(options, folder, [("local clones", [str(Forge.root / "acme")], options.repositories), ("fetched", listed, len(names))])
+        targets = [("local clones", [str(Forge.root / "acme")], options.repositories), ("fetched", base, len(names))]
+        scale(options, folder, targets[:1] if options.local else targets)
+        if options.local:
+            return
     overhead(folder)
     planner(options, folder, base)
 
