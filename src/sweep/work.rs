@@ -417,7 +417,7 @@ impl Worker<'_> {
         }
         let mut not_scanned = std::mem::take(&mut scanned.report.not_scanned);
         if left_out.is_empty() {
-            not_scanned.extend(history::missing(&repository, true));
+            not_scanned.extend(history::missing(&repository, true, progress));
         }
         not_scanned.extend(left_out);
         not_scanned.extend(refs.problems.iter().map(|problem| NotScanned {
