@@ -205,10 +205,10 @@ pub(crate) fn check(folder: &Path, story: &str, report: &Report, places: &Places
             .get(fingerprint.as_str())
             .filter(|it| it.commits.is_some())
         else {
-            // What no ref leads to has its commits among those that git does not list.
-            let is_reachable = provenance.reachability == Reachability::Reachable;
+            // A tag's message, or what no ref leads to, whose commits git does not list.
+            let first = id_of(provenance.first.as_ref());
             assert!(
-                !is_reachable || provenance.commits == 0,
+                !all.iter().any(|commit| commit.id == first),
                 "{story}: {fingerprint} is in no commit of a ref"
             );
             continue;
