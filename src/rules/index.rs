@@ -260,7 +260,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("patterns/zoom.toml", include_str!("../../patterns/zoom.toml")),
 ];
 
-pub(super) static ENTRIES: [Entry; 461] = [
+pub(super) static ENTRIES: [Entry; 462] = [
     entry((0, 8, 665), "ably-api-key", Medium, Word, &["ably"], &[]),
     entry((1, 15, 574), "adafruit-api-key", High, Start, &["aio_"], &[]),
     entry((2, 9, 653), "adyen-api-key", High, Start, &["aqe"], &[]),
@@ -579,10 +579,11 @@ pub(super) static ENTRIES: [Entry; 461] = [
     entry((173, 4910, 5977), "private-key-openssh", High, Word, &["-----begin openssh private key"], &["private-key"]),
     entry((173, 5977, 7030), "private-key-pgp", High, Word, &["-----begin pgp private key block"], &["private-key"]),
     entry((173, 7030, 7918), "private-key-ssh2", High, Word, &["---- begin ssh2"], &[]),
-    entry((173, 7918, 8995), "putty-private-key", High, Start, &["putty-user-key-file-"], &[]),
-    entry((173, 8995, 9575), "wireguard-private-key", Medium, Near, &["privatekey", "private_key"], &[]),
-    entry((173, 9575, 10316), "json-web-key-private", High, Word, &["\"kty\""], &[]),
-    entry((173, 10316, 11111), "base64-private-key", High, Near, &["ls0tls1crudjti"], &[]),
+    entry((173, 7918, 8988), "putty-private-key", High, Start, &["putty-user-key-file-"], &[]),
+    entry((173, 8988, 9568), "wireguard-private-key", Medium, Near, &["privatekey", "private_key"], &[]),
+    entry((173, 9568, 10309), "json-web-key-private", High, Word, &["\"kty\""], &[]),
+    entry((173, 10309, 11105), "base64-private-key", High, Near, &["ls0tls1crudjti"], &[]),
+    entry((173, 11105, 12288), "dnssec-private-key", High, Start, &["private-key-format"], &[]),
     entry((174, 14, 620), "privateai-api-token", Low, Word, &["privateai", "private_ai", "private-ai"], &[]),
     entry((175, 10, 537), "pubnub-secret-key", High, Start, &["sec-c-"], &[]),
     entry((176, 10, 599), "pulumi-api-token", High, Start, &["pul-"], &[]),
