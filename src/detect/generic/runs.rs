@@ -176,47 +176,54 @@ impl Value {
     }
 }
 
-/// What of the block before must be known.
+/// What of the block before must be known: each of its masks as far as it reaches into the next block.
 #[derive(Default)]
 struct Runs {
-    before: Masks,
-    /// The last places of runs of 2, 4, 8, and [`START`].
+    letter: u64,
+    capital: u64,
+    token: u64,
+    word: u64,
+    /// Runs of 2, 4, 8 and [`START`].
     runs: [u64; 4],
     /// Where words begin, letters or `_`.
     begins: u64,
+    /// The marks, all of them.
+    mark: u64,
 }
 
 impl Runs {
     #[inline(always)]
-    fn word_starts(&self, here: Masks) -> u64 {
-        let first = |before, here| here & !shifted(before, here, 1);
-        first(self.before.letter, here.letter) | first(self.before.capital, here.capital)
+    fn word_starts(&mut self, here: Masks) -> u64 {
+        here.letter & !carried(&mut self.letter, here.letter, 1)
+            | here.capital & !carried(&mut self.capital, here.capital, 1)
     }
 
     /// The last places of the first [`START`] characters after a word's beginning, and runs that may
     /// be values.
     #[inline(always)]
     fn step(&mut self, here: Masks) -> (u64, Value) {
-        let token = here.token;
-        let two = token & shifted(self.before.token, token, 1);
-        let four = two & shifted(self.runs[0], two, 2);
-        let eight = four & shifted(self.runs[1], four, 4);
-        let start = eight & shifted(self.runs[2], eight, 7);
-        let runs = start & shifted(self.runs[3], start, (VALUE - START) as u32);
-        let begins = here.word & !shifted(self.before.word, here.word, 1);
-        let ends = start & shifted(self.begins, begins, START as u32 - 1);
-        let value = Value {
-            at: 0,
-            runs,
-            marks: [here.mark, self.before.mark],
-        };
-        *self = Self {
-            before: here,
-            runs: [two, four, eight, start],
-            begins,
-        };
-        (ends, value)
+        let [of_2, of_4, of_8, of_15] = &mut self.runs;
+        let two = here.token & carried(&mut self.token, here.token, 1);
+        let four = two & carried(of_2, two, 2);
+        let eight = four & carried(of_4, four, 4);
+        let start = eight & carried(of_8, eight, 7);
+        let runs = start & carried(of_15, start, (VALUE - START) as u32);
+        let begins = here.word & !carried(&mut self.word, here.word, 1);
+        let ends = start & carried(&mut self.begins, begins, START as u32 - 1);
+        let marks = [here.mark, self.mark];
+        self.mark = here.mark;
+        (ends, Value { at: 0, runs, marks })
     }
+}
+
+/// The bits of `here` moved up by `by`, after what the block before left in `carry`, which is what
+/// the next one needs. (Joined from two masks it would be one instruction, which is slow on some
+/// processors.)
+#[inline(always)]
+fn carried(carry: &mut u64, here: u64, by: u32) -> u64 {
+    let moved = here << by | *carry;
+    *carry = here >> (BLOCK as u32 - by);
+    moved
 }
 
 /// The bits of `here` moved up by `by`, after those of the block before.
