@@ -94,26 +94,47 @@ impl Detector {
     }
 }
 
-/// Drops places where a rule saw what the AWS detector (the first `aws` findings) reports, and
-/// findings that have no other place.
+/// Rules for keys of stores that are spoken to like S3: people give these keys AWS's names.
+const KEYS_OF_OTHER_STORES: [&str; 1] = ["yandex-aws-access-token"];
+
+/// Lets each place be reported once: drops places where a rule saw what the AWS detector (the
+/// first `aws` findings) reports, and findings that have no other place. Only a secret alone, which
+/// AWS's detector knows by its name, gives way to a rule that knows another store's keys.
 fn drop_repeated(findings: &mut Vec<Finding>, aws: usize) {
-    let spans: Vec<Span> = findings[..aws]
-        .iter()
-        .flat_map(|finding| &finding.occurrences)
-        .flat_map(|occurrence| &occurrence.parts)
-        .map(|part| part.span)
-        .collect();
-    for finding in &mut findings[aws..] {
-        finding.occurrences.retain(|occurrence| {
-            !occurrence.parts.iter().any(|part| {
-                let overlaps =
-                    |span: &Span| span.start < part.span.end && part.span.start < span.end;
-                spans.iter().any(overlaps)
-            })
-        });
-    }
+    let mut rules = findings.split_off(aws);
+    let is_of_other_store = |finding: &&Finding| KEYS_OF_OTHER_STORES.contains(&&*finding.rule);
+    let stores = spans(rules.iter().filter(is_of_other_store));
+    let alone = |finding: &Finding| finding.credential.access_key_id.is_none();
+    drop_places(
+        findings.iter_mut().filter(|finding| alone(finding)),
+        &stores,
+    );
+    drop_places(rules.iter_mut(), &spans(findings.iter()));
+    findings.append(&mut rules);
     findings.retain(|finding| !finding.occurrences.is_empty());
     findings.sort_by(|one, other| {
         (&one.occurrences, one.fingerprint).cmp(&(&other.occurrences, other.fingerprint))
     });
+}
+
+/// Where all parts of `findings` stand.
+fn spans<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<Span> {
+    findings
+        .flat_map(|finding| &finding.occurrences)
+        .flat_map(|occurrence| &occurrence.parts)
+        .map(|part| part.span)
+        .collect()
+}
+
+/// Drops places of `findings` that overlap with `taken`.
+fn drop_places<'f>(findings: impl Iterator<Item = &'f mut Finding>, taken: &[Span]) {
+    for finding in findings {
+        finding.occurrences.retain(|occurrence| {
+            !occurrence.parts.iter().any(|part| {
+                let overlaps =
+                    |span: &Span| span.start < part.span.end && part.span.start < span.end;
+                taken.iter().any(overlaps)
+            })
+        });
+    }
 }

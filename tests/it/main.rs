@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cli;
+mod examples;
 mod files;
 mod files_bad;
 mod files_git;

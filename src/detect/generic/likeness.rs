@@ -27,7 +27,7 @@ const PLACEHOLDER_WORDS: [&[u8]; 20] = [
 ];
 
 /// Passwords that are in every tutorial, and words that stand for one.
-const COMMON_PASSWORDS: [&[u8]; 35] = [
+const COMMON_PASSWORDS: [&[u8]; 36] = [
     b"pass",
     b"pwd",
     b"secret",
@@ -63,6 +63,7 @@ const COMMON_PASSWORDS: [&[u8]; 35] = [
     b"mypw",
     b"secur",
     b"value",
+    b"wordpress",
 ];
 
 /// Shannon entropy in bits a byte.
@@ -194,7 +195,7 @@ pub(super) fn is_local(host: &[u8]) -> bool {
     ) || name.len() == 1
         || name.starts_with("127.")
         || name.starts_with("your")
-        || name.starts_with("my")
+        || name.starts_with("my") && !name.starts_with("mysql.")
         || matches!(last, "example" | "test" | "invalid" | "localhost")
         || ["example.com", "example.org", "example.net"]
             .iter()
@@ -299,5 +300,6 @@ mod tests {
         }
         assert!(!is_used_password(b"kT9xQ2vL", b"kT9xQ2vL"));
         assert!(is_local(b"db.example.com") && is_local(b"127.0.0.1") && !is_local(b"db.corp.net"));
+        assert!(is_local(b"mysql") && is_local(b"mydb.corp.net") && !is_local(b"mysql.corp.net"));
     }
 }

@@ -6,6 +6,7 @@ use super::likeness::{base64, is_used_password};
 
 /// How far before and after `kind: Secret` its manifest is read, in bytes.
 const REACH: usize = 4 * 1024;
+const KIND: &str = "kind";
 /// Fewest base64 characters of a value.
 const LEAST: usize = 12;
 /// Names of what a Secret holds beside secrets.
@@ -14,6 +15,9 @@ const OPEN_NAMES: [&[u8]; 5] = [b"user", b"host", b"name", b"mail", b".crt"];
 /// The first secret value of the manifest whose `kind: Secret` begins at `kind`. The data stand
 /// after the kind where people wrote them, and before it where `kubectl get -o yaml` did.
 pub(super) fn secret_value(text: &[u8], kind: usize) -> Option<Range<usize>> {
+    if text[kind..].get(KIND.len()) == Some(&b'"') {
+        return value_in_json(text, kind);
+    }
     let start = line_start(text, kind);
     let indent = indentation(&text[start..kind])?;
     let after = lines(text, start..text.len().min(kind + REACH));
@@ -43,11 +47,7 @@ pub(super) fn secret_value(text: &[u8], kind: usize) -> Option<Range<usize>> {
 fn value(text: &[u8], line: &Range<usize>) -> Option<Range<usize>> {
     let content = &text[line.clone()];
     let colon = memchr::memchr(b':', content)?;
-    let name = content[..colon].to_ascii_lowercase();
-    if OPEN_NAMES
-        .iter()
-        .any(|open| memchr::memmem::find(&name, open).is_some())
-    {
+    if is_open_name(&content[..colon]) {
         return None;
     }
     let rest = &content[colon + 1..];
@@ -61,10 +61,55 @@ fn value(text: &[u8], line: &Range<usize>) -> Option<Range<usize>> {
         .count();
     let start = line.start + colon + 1 + skipped;
     let ended = !matches!(text.get(start + length), Some(byte) if !b" \t\r\n\"'#".contains(byte));
-    let encoded = &text[start..start + length];
-    let bytes = base64(encoded)?;
-    let secret = skipped > 0 && ended && length >= LEAST && length % 4 == 0 && is_secret(&bytes);
+    let secret = skipped > 0 && ended && is_encoded_secret(&text[start..start + length]);
     secret.then_some(start..start + length)
+}
+
+/// The first secret value of the manifest in JSON whose `"kind": "Secret"` stands at `kind`.
+fn value_in_json(text: &[u8], kind: usize) -> Option<Range<usize>> {
+    let start = object_start(text, kind)?;
+    let object = &text[start..text.len().min(kind + REACH)];
+    let mut objects = serde_json::Deserializer::from_slice(object).into_iter();
+    let manifest: serde_json::Map<String, serde_json::Value> = objects.next()?.ok()?;
+    let data = manifest.get("data")?.as_object()?;
+    let names = data
+        .iter()
+        .filter(|(name, _)| !is_open_name(name.as_bytes()));
+    let places = names.filter_map(|(_, value)| {
+        let value = value.as_str()?.as_bytes();
+        let at = memchr::memmem::find(object, value)?;
+        is_encoded_secret(value).then_some(start + at..start + at + value.len())
+    });
+    places.min_by_key(|place| place.start)
+}
+
+/// Where the object begins that `at` stands in.
+fn object_start(text: &[u8], at: usize) -> Option<usize> {
+    let from = at.saturating_sub(REACH);
+    let mut closed = 0_usize;
+    for (offset, &byte) in text[from..at].iter().enumerate().rev() {
+        match byte {
+            b'}' => closed += 1,
+            b'{' if closed == 0 => return Some(from + offset),
+            b'{' => closed -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether `name` is one of what a Secret holds beside secrets.
+fn is_open_name(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let holds = |open: &&[u8]| memchr::memmem::find(&name, open).is_some();
+    OPEN_NAMES.iter().any(holds)
+}
+
+/// Whether `encoded` is base64, long enough, of a secret.
+fn is_encoded_secret(encoded: &[u8]) -> bool {
+    encoded.len() >= LEAST
+        && encoded.len().is_multiple_of(4)
+        && base64(encoded).is_some_and(|bytes| is_secret(&bytes))
 }
 
 /// Whether what a value stands for is no placeholder: text that somebody uses as a password, or
@@ -123,6 +168,27 @@ mod tests {
     fn found(text: &str) -> Option<&str> {
         let kind = text.find("kind: Secret")?;
         secret_value(text.as_bytes(), kind).map(|range| &text[range])
+    }
+
+    #[test]
+    fn a_manifest_may_be_json() {
+        let one = "a1Q5eFEydkxtOFpy";
+        let found = |text: &str| {
+            let range = secret_value(text.as_bytes(), text.find("kind\"")?);
+            range.map(|range| text[range].to_owned())
+        };
+        let before = format!(r#"[{{"data": {{"user": "x", "a": "{one}"}}, "kind": "Secret"}}]"#);
+        assert_eq!(found(&before), Some(one.to_owned()));
+        let after = format!(r#"{{"kind":"Secret","data":{{"a":"{one}"}}}}, {{}}"#);
+        assert_eq!(found(&after), Some(one.to_owned()));
+        for other in [
+            format!(r#"{{"data":{{"a":"{one}"}},"owners":[{{"kind":"Secret"}}]}}"#),
+            format!(r#"{{"kind":"Secret"}},{{"data":{{"a":"{one}"}}}}"#),
+            format!(r#"{{"kind":"Secret","data":{{"a":"{one}""#),
+            r#"kind":"Secret"#.to_owned(),
+        ] {
+            assert_eq!(found(&other), None, "{other}");
+        }
     }
 
     #[test]

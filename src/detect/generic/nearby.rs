@@ -18,7 +18,7 @@ pub(super) const FARTHEST: usize = NAME_BEFORE.0;
 const LONGEST_LABEL: usize = 64;
 
 /// Last words of names whose values are no secrets.
-const PUBLIC: [&str; 34] = [
+const PUBLIC: [&str; 37] = [
     "account",
     "address",
     "checksum",
@@ -38,6 +38,7 @@ const PUBLIC: [&str; 34] = [
     "identifier",
     "integrity",
     "md5",
+    "md5sum",
     "name",
     "org",
     "organization",
@@ -47,6 +48,8 @@ const PUBLIC: [&str; 34] = [
     "sha",
     "sha1",
     "sha256",
+    "sha256sum",
+    "sha512",
     "sid",
     "status",
     "sum",

@@ -212,7 +212,8 @@ fn is_url_password(candidate: &Candidate<'_>) -> bool {
     let after = &candidate.text[candidate.secret.end..candidate.whole.end];
     let address = |text: &[u8]| memchr::memmem::find(text, b"://").map(|at| at + 3);
     let host = match after.strip_prefix(b"@") {
-        Some(host) => host,
+        // Oracle's connection strings: `@//host:port/service`.
+        Some(host) => host.strip_prefix(b"//").unwrap_or(host),
         None => address(before).map_or(&b""[..], |at| &before[at..]),
     };
     let end = host
