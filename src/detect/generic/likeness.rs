@@ -91,6 +91,20 @@ pub(super) fn is_placeholder(secret: &[u8]) -> bool {
         || longest_repeat(&folded) >= 6.max(secret.len() / 5)
         || is_sequence(&folded)
         || is_periodic(&folded)
+        || holds_variable(secret)
+}
+
+/// Whether a variable in capitals, three letters or more, is to be put in: `${NAME}`.
+fn holds_variable(secret: &[u8]) -> bool {
+    let mut starts = memchr::memmem::find_iter(secret, b"${");
+    starts.any(|at| {
+        let name = &secret[at + 2..];
+        let length = name
+            .iter()
+            .take_while(|&&byte| byte.is_ascii_uppercase() || byte == b'_')
+            .count();
+        length >= 3
+    })
 }
 
 fn longest_repeat(bytes: &[u8]) -> usize {
@@ -253,6 +267,7 @@ mod tests {
             "abcdabcdabcdabcdabcd",
             "00000000-0000-0000-0000-000000000000",
             "MyExampleKey123",
+            "k9-${DEPLOY_KEY}-Q2v",
         ] {
             assert!(is_placeholder(text.as_bytes()), "{text}");
         }
@@ -260,6 +275,7 @@ mod tests {
             "9f86d081884c7d659a2feaa0c55ad015",
             "kT9xQ2vLm8Zr4WcYb7Nd",
             "pA55-w0rd-7h3-qu1ck",
+            "pA55${w0rd}-7${H}3",
         ] {
             assert!(!is_placeholder(text.as_bytes()), "{text}");
         }
