@@ -2,14 +2,12 @@
 //! is cut: what a clone has lost is not clean.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::location::Origin;
 use crate::report::summary;
+use crate::source::NotScanned;
 use crate::source::changes::is_empty_tree;
-use crate::source::git::{Commit, Kind, ObjectId, ObjectStore, Refs, Repository, Tag};
-use crate::source::{Blob, Coverage, NotScanned, Objects, Sink, Source};
+use crate::source::git::{Commit, Kind, ObjectId, ObjectRef, ObjectStore, Refs, Repository, Tag};
 
 /// Objects told one by one; the rest is counted.
 const MOST_TOLD: usize = 100;
@@ -29,16 +27,10 @@ impl Links {
         }
     }
 
-    /// `objects`, whose commits are looked at on the way.
-    pub(super) fn of<'l>(&'l self, objects: &'l Objects<'l>) -> Watched<'l> {
-        Watched {
-            objects,
-            links: self,
-        }
-    }
-
-    fn note(&self, id: ObjectId, content: &[u8]) {
-        let Some(commit) = Commit::parse(content) else {
+    /// Notes what `commit` leads to.
+    pub(super) fn commit(&self, commit: &ObjectRef<'_>) {
+        let id = commit.id();
+        let Some(commit) = Commit::parse(commit.bytes) else {
             return;
         };
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,56 +115,4 @@ fn reached(
         }
     }
     absent
-}
-
-/// Objects that are read, and looked at on the way.
-pub(super) struct Watched<'l> {
-    objects: &'l Objects<'l>,
-    links: &'l Links,
-}
-
-impl Source for Watched<'_> {
-    fn read(&self, sink: &dyn Sink) {
-        self.objects.read(&Passing {
-            sink,
-            links: self.links,
-        });
-    }
-}
-
-struct Passing<'p> {
-    sink: &'p dyn Sink,
-    links: &'p Links,
-}
-
-impl Sink for Passing<'_> {
-    fn blob(&self, blob: &Blob<'_>) {
-        self.sink.blob(blob);
-    }
-
-    fn object(&self, blob: &Blob<'_>, changed: Option<&[Range<usize>]>) -> bool {
-        if let Origin::Object { kind: "commit", id } = blob.origin
-            && let Some(id) = ObjectId::from_hex(id.as_bytes())
-        {
-            self.links.note(id, blob.bytes);
-        }
-        self.sink.object(blob, changed)
-    }
-
-    fn notices(&self, bytes: &[u8], changed: Option<&[Range<usize>]>) -> bool {
-        // A commit begins so.
-        bytes.starts_with(b"tree ") || self.sink.notices(bytes, changed)
-    }
-
-    fn not_scanned(&self, entry: NotScanned) {
-        self.sink.not_scanned(entry);
-    }
-
-    fn covered(&self, more: Coverage) {
-        self.sink.covered(more);
-    }
-
-    fn stopped(&self) -> bool {
-        self.sink.stopped()
-    }
 }

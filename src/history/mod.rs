@@ -89,13 +89,17 @@ fn scan_what_is_new(
         selection = selection.without(&knows).without_packs(&packs);
     }
     let names = Names::new(store, detector);
-    let see = |tree: &ObjectRef<'_>| names.tree(tree);
+    let links = Links::new(repository);
+    let watch = |object: &ObjectRef<'_>| match object.kind {
+        Kind::Tree => names.tree(object),
+        Kind::Commit => links.commit(object),
+        Kind::Blob | Kind::Tag => {}
+    };
     let objects = Objects::new(store)
         .selecting(selection)
         .full_scan(full_scan)
-        .with_trees(&see);
-    let links = Links::new(repository);
-    let mut report = scan::run(&links.of(&objects), detector, progress);
+        .watched_by(&watch);
+    let mut report = scan::run(&objects, detector, progress);
     let found = names.found();
     let mut findings = std::mem::take(&mut report.findings)
         .into_iter()

@@ -20,11 +20,11 @@ pub struct Objects<'s> {
     store: &'s ObjectStore,
     selection: Selection<'s>,
     full_scan: bool,
-    trees: Option<Trees<'s>>,
+    watch: Option<Watch<'s>>,
 }
 
-/// Sees trees.
-type Trees<'s> = &'s (dyn Fn(&ObjectRef<'_>) + Sync);
+/// Sees objects.
+type Watch<'s> = &'s (dyn Fn(&ObjectRef<'_>) + Sync);
 
 /// The kinds that hold text of people; names of files are told by trees, see `provenance`.
 const TEXTS: [Kind; 3] = [Kind::Blob, Kind::Commit, Kind::Tag];
@@ -37,15 +37,16 @@ impl<'s> Objects<'s> {
             store,
             selection: Selection::of(&TEXTS),
             full_scan: false,
-            trees: None,
+            watch: None,
         }
     }
 
-    /// Shows the trees of the selection to `trees`, which the sink gets nothing of. One walk for
-    /// all kinds costs less than one for each.
+    /// Shows the objects of the selection to `watch`, too, but for the large blobs that are read in
+    /// windows. Trees are shown to it alone: the sink gets nothing of them. One walk for all kinds
+    /// costs less than one for each, and who only looks on need not stand between source and sink.
     #[must_use]
-    pub fn with_trees(mut self, trees: Trees<'s>) -> Self {
-        self.trees = Some(trees);
+    pub fn watched_by(mut self, watch: Watch<'s>) -> Self {
+        self.watch = Some(watch);
         self
     }
 
@@ -70,7 +71,7 @@ impl Source for Objects<'_> {
         let handed = Handed {
             sink,
             full_scan: self.full_scan,
-            trees: self.trees,
+            watch: self.watch,
         };
         self.store.for_each(self.selection, &handed);
     }
@@ -112,7 +113,7 @@ impl Source for ObjectAt<'_> {
 struct Handed<'h> {
     sink: &'h dyn Sink,
     full_scan: bool,
-    trees: Option<Trees<'h>>,
+    watch: Option<Watch<'h>>,
 }
 
 fn origin(kind: Kind, id: &ObjectId) -> Origin {
@@ -124,8 +125,11 @@ fn origin(kind: Kind, id: &ObjectId) -> Origin {
 
 impl Visit for Handed<'_> {
     fn object(&self, object: &ObjectRef<'_>) {
+        if let Some(watch) = self.watch {
+            watch(object);
+        }
         if object.kind == Kind::Tree {
-            return self.trees.into_iter().for_each(|see| see(object));
+            return;
         }
         if text::utf16(object.bytes).is_some() {
             let origin = origin(object.kind, &object.id());

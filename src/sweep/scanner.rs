@@ -1,7 +1,6 @@
 //! Scanning one repository: what is not known yet of its objects.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -17,11 +16,11 @@ use crate::provenance::Provenance;
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::scan::{self, Progress};
+use crate::source::Objects;
 use crate::source::git::{
     Commit, Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore, Reference,
     Repository, Selection, Visit,
 };
-use crate::source::{Blob, Coverage, NotScanned, Objects, Sink, Source};
 
 /// A credential as it goes into the store: without the secret.
 #[derive(Clone, Debug)]
@@ -173,17 +172,17 @@ pub fn scan(
     let kinds = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];
     let selection = Selection::of(&kinds).without(&is_known);
     let names = Names::new(store, detector);
-    let trees: Mutex<Vec<ObjectId>> = Mutex::default();
-    let see = |tree: &ObjectRef<'_>| {
-        lock(&trees).push(tree.id());
-        names.tree(tree);
+    let (read, trees) = <(Mutex<Vec<ObjectId>>, Mutex<Vec<ObjectId>>)>::default();
+    let watch = |object: &ObjectRef<'_>| match object.kind {
+        Kind::Tree => {
+            lock(&trees).push(object.id());
+            names.tree(object);
+        }
+        Kind::Blob | Kind::Commit | Kind::Tag => lock(&read).push(object.id()),
     };
-    let noted = Noted {
-        objects: Objects::new(store).selecting(selection).with_trees(&see),
-        read: Mutex::default(),
-    };
-    let mut report = scan::run(&noted, detector, progress);
-    let mut clean = std::mem::take(&mut *lock(&noted.read));
+    let objects = Objects::new(store).selecting(selection).watched_by(&watch);
+    let mut report = scan::run(&objects, detector, progress);
+    let mut clean = std::mem::take(&mut *lock(&read));
     let holding = holding(&report);
     clean.retain(|id| !holding.contains(id));
     let named = names.into_findings();
@@ -216,51 +215,6 @@ fn add(report: &mut Report, more: Vec<Finding>) {
         scan::merge(&mut all, finding);
     }
     report.findings = scan::sorted(all);
-}
-
-/// A source of objects that notes which ones it has handed over.
-struct Noted<'n> {
-    objects: Objects<'n>,
-    read: Mutex<Vec<ObjectId>>,
-}
-
-impl Source for Noted<'_> {
-    fn read(&self, sink: &dyn Sink) {
-        self.objects.read(&Noting {
-            sink,
-            read: &self.read,
-        });
-    }
-}
-
-struct Noting<'n> {
-    sink: &'n dyn Sink,
-    read: &'n Mutex<Vec<ObjectId>>,
-}
-
-impl Sink for Noting<'_> {
-    /// Windows of large blobs: what is read in part may fail later, and is read again next time.
-    fn blob(&self, blob: &Blob<'_>) {
-        self.sink.blob(blob);
-    }
-
-    fn object(&self, blob: &Blob<'_>, changed: Option<&[Range<usize>]>) -> bool {
-        let matters = self.sink.object(blob, changed);
-        lock(self.read).extend(object_id(blob.origin));
-        matters
-    }
-
-    fn not_scanned(&self, entry: NotScanned) {
-        self.sink.not_scanned(entry);
-    }
-
-    fn covered(&self, more: Coverage) {
-        self.sink.covered(more);
-    }
-
-    fn stopped(&self) -> bool {
-        self.sink.stopped()
-    }
 }
 
 fn object_id(origin: &Origin) -> Option<ObjectId> {

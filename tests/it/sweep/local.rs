@@ -14,7 +14,16 @@ on_both!(
 /// Three clones with keys of the seeds 1 and 2, and a fork of the second.
 fn clones(sweep: &Sweep) -> String {
     let folder = sweep.tree.path("clones");
-    make_repository(&folder.join("acme/one"), 3, Some(1));
+    let one = folder.join("acme/one");
+    make_repository(&one, 3, Some(1));
+    // What has to be decoded first is no less known afterwards.
+    let utf16: Vec<u8> = "\u{feff}nothing\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(one.join("utf-16.txt"), utf16).unwrap();
+    run_git(git_in(&one).args(["add", "-A"]));
+    run_git(git_in(&one).args(["commit", "-q", "-m", "decoded"]));
     make_repository(&folder.join("acme/two"), 3, Some(2));
     make_repository(&folder.join("acme/three"), 2, None);
     let fork = folder.join("someone/two");
