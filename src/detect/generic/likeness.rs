@@ -2,6 +2,8 @@
 
 use data_encoding::BASE64_NOPAD;
 
+use super::nearby::is_camel_case;
+
 /// Words that no random token of a usual length contains by chance.
 const PLACEHOLDER_WORDS: [&[u8]; 20] = [
     b"example",
@@ -196,6 +198,23 @@ fn has_percent_escapes_only(password: &[u8]) -> bool {
     !others && escapes
 }
 
+/// Whether `password` was drawn at random and not thought of: twelve characters or more, and every third
+/// followed by one of another kind (capital, small, digit), every fourth in a longer one. Of passwords of
+/// sixteen letters and digits 1 % are not so.
+pub(super) fn is_machine_made(password: &[u8]) -> bool {
+    let kind = |byte: u8| (byte.is_ascii_uppercase(), byte.is_ascii_digit());
+    let changes = password
+        .windows(2)
+        .filter(|pair| kind(pair[0]) != kind(pair[1]))
+        .count();
+    let letters = password.iter().all(u8::is_ascii_alphabetic);
+    let digits = password.iter().any(u8::is_ascii_digit);
+    let most = if password.len() < 16 { 3 } else { 4 };
+    password.len() >= 12
+        && changes * most >= password.len()
+        && (digits || letters && !is_camel_case(password))
+}
+
 /// Whether `host` is this machine or a name that is kept for documentation (RFC 2606), or
 /// stands for one.
 pub(super) fn is_local(host: &[u8]) -> bool {
@@ -315,6 +334,17 @@ mod tests {
             assert!(is_used_password(b"app", text.as_bytes()), "{text}");
         }
         assert!(!is_used_password(b"kT9xQ2vL", b"kT9xQ2vL"));
+        assert!(is_machine_made(b"kT9xQ2vLm8Zr") && is_machine_made(b"9f86d081884c7d65"));
+        assert!(is_machine_made(b"nAcVuacjlZaELSNubhFs"));
+        for text in [
+            "kT9xQ2vL",
+            "MainAppTestPwd",
+            "Sommerzeit2024",
+            "localdevelopment1",
+            "Password-for-dev",
+        ] {
+            assert!(!is_machine_made(text.as_bytes()), "{text}");
+        }
         assert!(is_local(b"db.example.com") && is_local(b"127.0.0.1") && !is_local(b"db.corp.net"));
         assert!(is_local(b"mysql") && is_local(b"mydb.corp.net") && !is_local(b"mysql.corp.net"));
     }

@@ -102,13 +102,27 @@ pub(super) fn is_name(text: &[u8], name: &Range<usize>) -> bool {
 }
 
 /// Whether a value is made of words: an identifier, as long as a key by chance. Letters alone
-/// whose case hardly ever changes; of 20 random letters and digits one in a thousand are so.
+/// whose case hardly ever changes, or only where a word begins; of 20 random letters and digits one in
+/// a thousand are so.
 pub(super) fn is_words(value: &[u8]) -> bool {
     let changes = value
         .windows(2)
         .filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase())
         .count();
-    !value.iter().any(u8::is_ascii_digit) && changes * 4 <= value.len()
+    let few = changes * 4 <= value.len() || value.len() >= 22 && is_camel_case(value);
+    !value.iter().any(u8::is_ascii_digit) && few
+}
+
+/// Whether each capital, or a few of them, begins a word: two small letters follow, or the end.
+pub(super) fn is_camel_case(value: &[u8]) -> bool {
+    let mut words =
+        value.chunk_by(|one, other| one.is_ascii_uppercase() || other.is_ascii_lowercase());
+    words.all(|word| {
+        let capitals = word.iter().take_while(|byte| byte.is_ascii_uppercase());
+        let capitals = capitals.count();
+        let small = &word[capitals..];
+        capitals <= 4 && small.len() != 1 && small.iter().all(u8::is_ascii_lowercase)
+    })
 }
 
 /// Whether what stands at `range` of `text` stands by itself, as values do.
@@ -264,10 +278,11 @@ mod tests {
             "pagerduty_service_key",
             "INTERNATIONALIZATION",
             "helper-functions-of",
+            "ListDataSourceRunsForEnv",
         ] {
             assert!(is_words(text.as_bytes()), "{text}");
         }
-        assert!(!is_words(b"hGtRkWqzPmLsXcVbNdFj") && !is_words(b"responsivedesignmod3"));
+        assert!(!is_words(b"hGtRkWqzPmLsXcVbNdFjTzWq") && !is_words(b"responsivedesignmod3"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use data_encoding::BASE64URL_NOPAD;
 
-use super::likeness::{base64, is_local, is_random_value, is_used_password};
+use super::likeness::{base64, is_local, is_machine_made, is_random_value, is_used_password};
 use super::manifest::secret_value;
 use crate::rules::crc32;
 use crate::rules::pattern::{Checksum, Structure};
@@ -221,8 +221,11 @@ fn is_url_password(candidate: &Candidate<'_>) -> bool {
         .position(|byte| !byte.is_ascii_alphanumeric() && !b".-_".contains(byte))
         .unwrap_or(host.len());
     let known = after.starts_with(b"@") || end > 1;
-    let local = known && is_local(&host[..end]);
-    !local && is_used_password(user, candidate.secret())
+    let secret = candidate.secret();
+    // What a machine has made is a secret wherever it is used: a service behind a tunnel, a host
+    // whose name was replaced.
+    let local = known && is_local(&host[..end]) && !is_machine_made(secret);
+    !local && is_used_password(user, secret)
 }
 
 #[cfg(test)]
