@@ -9,6 +9,7 @@ use crate::detect::Detector;
 use crate::finding::{Finding, Fingerprint, Occurrence};
 use crate::location::Origin;
 use crate::report::Report;
+use crate::scan;
 use crate::source::changes::Changes;
 use crate::source::{Blob, Coverage, NotScanned, Sink};
 
@@ -25,36 +26,85 @@ pub struct Introduced {
 /// one of the versions that the change replaces has the same one, all of its parts; at a new path,
 /// if something that the same change removes has it (a renamed file).
 #[must_use]
-pub fn introduced(mut report: Report, changes: &Changes, detector: &Detector) -> Introduced {
-    let mut known = Known {
-        changes,
-        detector,
-        by_origin: HashMap::new(),
-        not_scanned: Vec::new(),
-    };
-    let mut parted = Introduced::default();
-    for finding in std::mem::take(&mut report.findings) {
-        let (old, mut new): (Vec<Occurrence>, Vec<Occurrence>) = finding
-            .occurrences
-            .iter()
-            .cloned()
-            .partition(|occurrence| known.has(&occurrence.origin, finding.fingerprint));
-        if !old.is_empty() && new.is_empty() {
-            parted.before.push(finding);
-        } else {
-            new.extend(uncovered(old, &new));
-            new.sort();
-            report.findings.push(Finding {
-                occurrences: new,
-                ..finding
-            });
+pub fn introduced(report: Report, changes: &Changes, detector: &Detector) -> Introduced {
+    let mut parting = Parting::new(detector);
+    parting.add(report, changes);
+    parting.parted()
+}
+
+/// What [`introduced`] does, of changes that come one after the other.
+#[derive(Debug)]
+pub struct Parting<'d> {
+    detector: &'d Detector,
+    report: Option<Report>,
+    findings: HashMap<Fingerprint, Finding>,
+    /// What stood where it was found before.
+    old: HashSet<(Fingerprint, Origin)>,
+}
+
+impl<'d> Parting<'d> {
+    /// Looks for what was there before with `detector`.
+    #[must_use]
+    pub fn new(detector: &'d Detector) -> Self {
+        Self {
+            detector,
+            report: None,
+            findings: HashMap::new(),
+            old: HashSet::new(),
         }
     }
-    report.not_scanned.append(&mut known.not_scanned);
-    report.not_scanned.sort();
-    report.not_scanned.dedup();
-    parted.report = report;
-    parted
+
+    /// Adds `report`, a scan of `changes`.
+    pub fn add(&mut self, mut report: Report, changes: &Changes) {
+        let mut known = Known {
+            changes,
+            detector: self.detector,
+            by_origin: HashMap::new(),
+            not_scanned: Vec::new(),
+        };
+        for finding in std::mem::take(&mut report.findings) {
+            for Occurrence { origin, .. } in &finding.occurrences {
+                if known.has(origin, finding.fingerprint) {
+                    self.old.insert((finding.fingerprint, origin.clone()));
+                }
+            }
+            scan::merge(&mut self.findings, finding);
+        }
+        report.not_scanned.append(&mut known.not_scanned);
+        if let Some(mut earlier) = self.report.take() {
+            report.not_scanned.append(&mut earlier.not_scanned);
+        }
+        report.not_scanned.sort();
+        report.not_scanned.dedup();
+        self.report = Some(report);
+    }
+
+    /// The findings, parted. Its totals are those of the last report.
+    #[must_use]
+    pub fn parted(self) -> Introduced {
+        let mut parted = Introduced {
+            report: self.report.unwrap_or_default(),
+            before: Vec::new(),
+        };
+        for finding in scan::sorted(self.findings) {
+            let (old, mut new): (Vec<Occurrence>, Vec<Occurrence>) =
+                finding.occurrences.iter().cloned().partition(|it| {
+                    let place = (finding.fingerprint, it.origin.clone());
+                    self.old.contains(&place)
+                });
+            if !old.is_empty() && new.is_empty() {
+                parted.before.push(finding);
+            } else {
+                new.extend(uncovered(old, &new));
+                new.sort();
+                parted.report.findings.push(Finding {
+                    occurrences: new,
+                    ..finding
+                });
+            }
+        }
+        parted
+    }
 }
 
 /// Of the places that were there before, versions of a path at which the same change brings the

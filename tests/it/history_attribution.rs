@@ -96,7 +96,8 @@ fn commit(
     }
 }
 
-fn import(kit: &GitKit, stream: &[u8]) {
+/// Makes what `stream` says.
+pub(crate) fn import(kit: &GitKit, stream: &[u8]) {
     let mut command = kit.command();
     let mut child = command
         .args(["fast-import", "--quiet", "--force"])

@@ -10,6 +10,7 @@ mod files_git;
 mod git_kit;
 mod git_objects;
 mod history_attribution;
+mod history_batches;
 mod history_corrupt;
 mod history_equality;
 mod history_gaps;

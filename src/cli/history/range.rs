@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use straykey::detect::Detector;
-use straykey::finding::Finding;
+use straykey::finding::{Finding, Occurrence};
 use straykey::history::{self, Subject};
-use straykey::introduced::introduced;
+use straykey::introduced::{Introduced, Parting};
 use straykey::location::Origin;
 use straykey::report::{Extent, Report, summary};
 use straykey::scan::{self, Progress};
-use straykey::source::changes::range::{Range, brought, commits};
-use straykey::source::changes::{Changes, Contents};
+use straykey::source::changes::range::{Brought, Range, commits};
+use straykey::source::changes::{ChangeError, Contents};
 use straykey::source::git::{Kind, ObjectId, ObjectStore, Repository};
 
 use super::HistoryArguments;
@@ -43,14 +44,15 @@ pub(super) fn scan(
     detector: &Detector,
     progress: &Progress,
 ) -> Result<Report> {
+    let started = Instant::now();
     let contents = Contents::open(repository.clone()).context("cannot read the repository")?;
     let contents = contents.without_fetching();
     let commits = commits(&contents, range).context("cannot tell the commits of the range")?;
     progress.set_extent(Extent::Commits(commits.len() as u64));
-    let changes =
-        brought(contents, &commits, range.first_parent).context("cannot read the range")?;
-    let scanned = scan::run(&changes, detector, progress);
-    let parted = introduced(scanned, &changes, detector);
+    let unread = "cannot read the range";
+    let mut brought = Brought::new(contents, &commits, range.first_parent).context(unread)?;
+    let mut ids = HashMap::new();
+    let parted = parted(&mut brought, &mut ids, detector, progress).context(unread)?;
     if !parted.before.is_empty() {
         let keys = summary::count(parted.before.len() as u64, "key");
         say(&format!(
@@ -59,23 +61,42 @@ pub(super) fn scan(
         ));
     }
     let mut report = parted.report;
-    let ids = ids(&changes);
-    let store = changes.contents().store();
+    let store = brought.contents().store();
     let subject = |finding: &Finding, origin: &Origin| subject(finding, origin, &ids, store);
+    report.seconds = started.elapsed().as_secs_f64();
     history::attribute_places(&mut report, repository, store, progress, &subject);
     Ok(report)
 }
 
-fn ids(changes: &Changes) -> HashMap<&Origin, ObjectId> {
-    let entries = changes.entries().iter();
-    entries.map(|entry| (&entry.origin, entry.new.id)).collect()
+/// Scans what is `brought`, and notes in `ids` the blobs in which something was found.
+fn parted(
+    brought: &mut Brought<'_>,
+    ids: &mut HashMap<Origin, ObjectId>,
+    detector: &Detector,
+    progress: &Progress,
+) -> Result<Introduced, ChangeError> {
+    let mut parting = Parting::new(detector);
+    for changes in brought {
+        let changes = changes?;
+        let scanned = scan::run(&changes, detector, progress);
+        let occurrences = scanned.findings.iter().flat_map(|it| &it.occurrences);
+        for Occurrence { origin, .. } in occurrences {
+            let entry = changes.entry(origin);
+            ids.extend(entry.map(|entry| (origin.clone(), entry.new.id)));
+        }
+        parting.add(scanned, &changes);
+        if progress.is_stopped() {
+            break;
+        }
+    }
+    Ok(parting.parted())
 }
 
 /// What an occurrence of a range stands in.
 fn subject(
     finding: &Finding,
     origin: &Origin,
-    ids: &HashMap<&Origin, ObjectId>,
+    ids: &HashMap<Origin, ObjectId>,
     store: &ObjectStore,
 ) -> Option<Subject> {
     match origin {

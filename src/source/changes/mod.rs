@@ -11,6 +11,7 @@ mod large_files;
 mod parents;
 pub mod pushed;
 pub mod range;
+mod seen;
 pub mod settings;
 pub mod staged;
 mod texts;
@@ -19,6 +20,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
@@ -58,8 +60,10 @@ pub struct Text {
 /// New contents, and what they replace.
 #[derive(Debug)]
 pub struct Changes {
-    contents: Contents,
+    contents: Arc<Contents>,
     entries: Vec<Entry>,
+    /// Places in `entries` by origin, made when the first is looked up.
+    by_origin: OnceLock<Vec<usize>>,
     texts: Vec<Text>,
     /// What is gone, by the commit in which it goes; by none for the index.
     removed: HashMap<Option<Box<str>>, Vec<Removed>>,
@@ -73,10 +77,11 @@ pub struct Changes {
 const MANY: usize = 64;
 
 impl Changes {
-    fn new(contents: Contents) -> Self {
+    fn new(contents: Arc<Contents>) -> Self {
         Self {
             contents,
             entries: Vec::new(),
+            by_origin: OnceLock::new(),
             texts: Vec::new(),
             removed: HashMap::new(),
             notes: Vec::new(),
@@ -88,6 +93,19 @@ impl Changes {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The entry of `origin`.
+    #[must_use]
+    pub fn entry(&self, origin: &Origin) -> Option<&Entry> {
+        let by_origin = self.by_origin.get_or_init(|| {
+            let mut places: Vec<usize> = (0..self.entries.len()).collect();
+            places.sort_by_key(|&place| &self.entries[place].origin);
+            places
+        });
+        let at = by_origin.partition_point(|&place| self.entries[place].origin < *origin);
+        let entry = self.entries.get(*by_origin.get(at)?)?;
+        (entry.origin == *origin).then_some(entry)
     }
 
     /// Whether nothing at all was changed or removed.
@@ -132,7 +150,7 @@ impl Changes {
     ///
     /// What cannot be read goes to [`Sink::not_scanned`].
     pub fn hand_before(&self, origin: &Origin, sink: &dyn Sink) {
-        let Some(entry) = self.entries.iter().find(|entry| entry.origin == *origin) else {
+        let Some(entry) = self.entry(origin) else {
             return;
         };
         if !entry.before.is_empty() {
@@ -153,7 +171,7 @@ impl Changes {
         if version.mode != MODE_DIRECTORY {
             return self.hand_version(&beside(origin, path), *version, sink);
         }
-        match flatten(&self.contents, version.id, path) {
+        match flatten(self.contents(), version.id, path) {
             Ok(below) => below.iter().for_each(|(path, version)| {
                 self.hand_version(&beside(origin, path), *version, sink)
             }),

@@ -2,15 +2,17 @@
 //! message, not only the tip. What is added in one commit and removed in the next is published.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::contents::{ChangeError, Contents};
+use super::seen::Seen;
 use super::{Changes, Entry, Text, hexadecimal, path_of, texts};
 use crate::location::Origin;
 use crate::source::NotScanned;
 use crate::source::git::{Commit, Kind, ObjectId, Tag};
-use crate::source::index::difference::{MODE_GITLINK, flatten, tree_against};
+use crate::source::index::difference::{flatten, tree_against};
 use crate::source::index::{Difference, TreeCache, Version};
 
 /// One ref that is moved.
@@ -38,7 +40,7 @@ pub enum Known {
 }
 
 /// Commits that one thread compares one after the other: their trees are mostly the same.
-const CHUNK: usize = 256;
+const CHUNK: usize = 128;
 
 /// Everything that `updates` bring to a side that has what `known` says.
 ///
@@ -55,16 +57,23 @@ pub fn pushed(
         tip(&contents, update.new, &mut tips, &mut found)?;
     }
     let commits = new_commits(&contents, &tips, updates, known)?;
-    of_commits(contents, &commits, found, false)
+    of_commits(
+        &Arc::new(contents),
+        &commits,
+        found,
+        false,
+        &mut Seen::default(),
+    )
 }
 
-/// What `commits` bring, with what was `found` already. With `first_parent`, a merge is compared
-/// with its first parent only.
+/// What `commits` bring that was not `seen` before, with what was `found` already. With
+/// `first_parent`, a merge is compared with its first parent only.
 pub(super) fn of_commits(
-    contents: Contents,
+    contents: &Arc<Contents>,
     commits: &[ObjectId],
     found: Found,
     first_parent: bool,
+    seen: &mut Seen,
 ) -> Result<Changes, ChangeError> {
     let shallow: HashSet<ObjectId> = contents
         .repository()
@@ -75,26 +84,26 @@ pub(super) fn of_commits(
     let chunks: Vec<Result<Found, ChangeError>> = commits
         .par_chunks(CHUNK)
         .map(|chunk| {
-            let cache = TreeCache::new(&contents);
+            let cache = TreeCache::new(&**contents);
             let mut found = Found::default();
             for &commit in chunk {
-                found.commit(&cache, &contents, commit, &shallow, most_parents)?;
+                found.commit(&cache, contents, commit, &shallow, most_parents)?;
             }
             Ok(found)
         })
         .collect();
-    let mut changes = Changes::new(contents);
+    let mut changes = Changes::new(Arc::clone(contents));
     found.move_into(&mut changes);
     for chunk in chunks {
         chunk?.move_into(&mut changes);
     }
-    once_each(&mut changes.entries);
-    texts::once_each(&mut changes.texts);
+    seen.leave_new_entries(&mut changes.entries);
+    seen.leave_new_texts(&mut changes.texts);
     Ok(changes)
 }
 
 /// What was found, before it is part of [`Changes`].
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Found {
     entries: Vec<Entry>,
     pub(super) texts: Vec<Text>,
@@ -262,20 +271,4 @@ fn refs_below(contents: &Contents, prefix: &str) -> Result<Vec<ObjectId>, Change
     ids.sort();
     ids.dedup();
     Ok(ids)
-}
-
-/// Leaves one entry of those that change the same path in the same way, and one submodule entry a
-/// path.
-fn once_each(entries: &mut Vec<Entry>) {
-    let mut seen = HashSet::new();
-    entries.retain(|entry| {
-        let is_link = entry.new.mode == MODE_GITLINK;
-        let mut before: Vec<ObjectId> = entry.before.iter().map(|version| version.id).collect();
-        before.sort();
-        let change = (!is_link).then_some((entry.new.id, before));
-        let Origin::Commit { path, .. } = &entry.origin else {
-            return true;
-        };
-        seen.insert((path.clone(), change))
-    });
 }

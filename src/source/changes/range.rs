@@ -2,9 +2,12 @@
 //! new files, and the tags that point at them.
 
 use std::collections::HashSet;
+use std::slice::Chunks;
+use std::sync::Arc;
 
 use super::contents::{ChangeError, Contents};
 use super::pushed::{Found, of_commits};
+use super::seen::Seen;
 use super::{Changes, Text, hexadecimal, texts};
 use crate::source::NotScanned;
 use crate::source::git::{Kind, ObjectId, Tag};
@@ -44,17 +47,61 @@ pub fn commits(contents: &Contents, range: &Range) -> Result<Vec<ObjectId>, Chan
         .collect()
 }
 
-/// What `commits` bring, merges included, with the annotated tags that point at one of them.
-///
-/// # Errors
-/// Whatever cannot be read: the range was not scanned.
-pub fn brought(
-    contents: Contents,
-    commits: &[ObjectId],
+/// So many commits are compared before what they bring is read: enough work for all threads, and
+/// few enough to be held in memory, however many there are in the range.
+const BATCH: usize = 1024;
+
+/// What commits bring, merges included, some commits at a time; first, what annotated tags say
+/// that point at one of them.
+#[derive(Debug)]
+pub struct Brought<'c> {
+    contents: Arc<Contents>,
+    tags: Option<Found>,
+    commits: Chunks<'c, ObjectId>,
     first_parent: bool,
-) -> Result<Changes, ChangeError> {
-    let found = tags(&contents, &commits.iter().copied().collect())?;
-    of_commits(contents, commits, found, first_parent)
+    seen: Seen,
+}
+
+impl<'c> Brought<'c> {
+    /// What `commits` bring. With `first_parent`, a merge is compared with its first parent only.
+    ///
+    /// # Errors
+    /// Where git cannot tell the tags.
+    pub fn new(
+        contents: Contents,
+        commits: &'c [ObjectId],
+        first_parent: bool,
+    ) -> Result<Self, ChangeError> {
+        let tags = tags(&contents, &commits.iter().copied().collect())?;
+        Ok(Self {
+            contents: Arc::new(contents),
+            tags: Some(tags),
+            commits: commits.chunks(BATCH),
+            first_parent,
+            seen: Seen::default(),
+        })
+    }
+
+    /// The repository's objects.
+    #[must_use]
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+}
+
+impl Iterator for Brought<'_> {
+    /// Whatever cannot be read is an error: the range was not scanned.
+    type Item = Result<Changes, ChangeError>;
+
+    /// There is a first batch even without commits.
+    fn next(&mut self) -> Option<Self::Item> {
+        let (tags, commits) = match (self.tags.take(), self.commits.next()) {
+            (None, None) => return None,
+            (tags, commits) => (tags.unwrap_or_default(), commits.unwrap_or_default()),
+        };
+        let (contents, seen) = (&self.contents, &mut self.seen);
+        Some(of_commits(contents, commits, tags, self.first_parent, seen))
+    }
 }
 
 /// What the tags that lead to `commits` say. A tag that cannot be read is noted: it may lead there.

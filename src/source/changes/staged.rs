@@ -3,6 +3,8 @@
 //! It is read from the index that git points to (`GIT_INDEX_FILE`: for `git commit -a` and
 //! `git commit PATH` that is not `.git/index`), never from the work tree.
 
+use std::sync::Arc;
+
 use super::contents::{ChangeError, Contents, EMPTY_TREES};
 use super::parents::parents;
 use super::{Changes, Entry, path_of, settings};
@@ -111,7 +113,7 @@ fn version(mode: &[u8], id: &[u8]) -> Option<Option<Version>> {
 }
 
 fn changes(contents: Contents, difference: Difference) -> Changes {
-    let mut changes = Changes::new(contents);
+    let mut changes = Changes::new(Arc::new(contents));
     changes.entries = difference
         .changes
         .into_iter()

@@ -1,7 +1,5 @@
 //! What a commit or a tag says besides what it leads to: its message, who made it, its other fields.
 
-use std::collections::HashSet;
-
 use super::Text;
 use crate::location::Origin;
 use crate::source::git::Part;
@@ -37,13 +35,4 @@ pub(super) fn of(id: &str, tag: Option<&str>, content: &[u8], message: &[u8]) ->
         texts.push(text(Part::Field, &fields.join(&b'\n')));
     }
     texts
-}
-
-/// Leaves one of the fields that say the same: few people make many commits.
-pub(super) fn once_each(texts: &mut Vec<Text>) {
-    let mut seen: HashSet<(String, Vec<u8>)> = HashSet::new();
-    texts.retain(|text| {
-        let name = text.origin.path().into_owned();
-        !text.is_field || seen.insert((name, text.bytes.clone()))
-    });
 }

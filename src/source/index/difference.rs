@@ -301,8 +301,9 @@ fn between<T: Trees>(
     Ok(())
 }
 
-/// Trees that are kept at once: a long history has more than fit into memory.
-const MOST_TREES: usize = 20_000;
+/// Entries of trees that are kept at once, of about a hundred bytes each: a long history has more
+/// than fit into memory.
+const MOST_ENTRIES: usize = 250_000;
 
 /// Longer than any path that could be checked out; bounds the recursion.
 const LONGEST_PATH: usize = 16 * 1024;
@@ -378,7 +379,13 @@ impl Tree {
 #[derive(Debug)]
 pub struct TreeCache<'t, T: Trees> {
     trees: &'t T,
-    known: std::cell::RefCell<HashMap<ObjectId, Rc<Tree>>>,
+    known: std::cell::RefCell<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    trees: HashMap<ObjectId, Rc<Tree>>,
+    entries: usize,
 }
 
 impl<'t, T: Trees> TreeCache<'t, T> {
@@ -395,15 +402,16 @@ impl<'t, T: Trees> TreeCache<'t, T> {
     }
 
     fn get(&self, id: ObjectId) -> Result<Rc<Tree>, T::Error> {
-        if let Some(tree) = self.known.borrow().get(&id) {
+        if let Some(tree) = self.known.borrow().trees.get(&id) {
             return Ok(Rc::clone(tree));
         }
         let tree = Rc::new(Tree::parse(&self.trees.tree(id)?, id)?);
         let mut known = self.known.borrow_mut();
-        if known.len() >= MOST_TREES {
-            known.clear();
+        if known.entries + tree.entries.len() > MOST_ENTRIES {
+            *known = Kept::default();
         }
-        known.insert(id, Rc::clone(&tree));
+        known.entries += tree.entries.len();
+        known.trees.insert(id, Rc::clone(&tree));
         drop(known);
         Ok(tree)
     }
