@@ -47,6 +47,8 @@ pub struct GitError {
     pub disk_full: bool,
     /// Whether the server asks for fewer requests.
     pub limited: bool,
+    /// Whether the host could not be reached at all.
+    pub away: bool,
     /// Whether it was not let in; another token may be.
     pub denied: bool,
     /// Whether no token is left for the host: nothing there can be fetched by this process.
@@ -61,6 +63,7 @@ impl GitError {
             passing,
             disk_full: false,
             limited: false,
+            away: false,
             denied: false,
             no_token: false,
             reason,

@@ -17,6 +17,8 @@ struct HostState {
     name: String,
     busy: usize,
     paused_until: Option<Instant>,
+    /// Since when nobody was reached there.
+    away_since: Option<Instant>,
 }
 
 /// Leave to talk to a host, until it is dropped.
@@ -69,6 +71,18 @@ impl Hosts {
         });
     }
 
+    /// Notes that `host` was reached.
+    pub fn reached(&self, host: &str) {
+        self.with(host, |state| state.away_since = None);
+    }
+
+    /// Notes that `host` was not reached. Whether it has been away for no longer than `longest`.
+    pub fn is_shortly_away(&self, host: &str, longest: Duration) -> bool {
+        self.with(host, |state| {
+            state.away_since.get_or_insert_with(Instant::now).elapsed() < longest
+        })
+    }
+
     fn with<T>(&self, host: &str, action: impl FnOnce(&mut HostState) -> T) -> T {
         let mut states = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = states.iter_mut().find(|state| state.name == host) {
@@ -78,6 +92,7 @@ impl Hosts {
             name: host.to_owned(),
             busy: 0,
             paused_until: None,
+            away_since: None,
         };
         let result = action(&mut state);
         states.push(state);
@@ -109,6 +124,9 @@ mod tests {
         assert!(!hosts.enter("a", &stopped).held);
         drop(one);
         assert!(hosts.enter("a", &stopped).held);
+        let away = |longest| hosts.is_shortly_away("a", longest);
+        assert!(away(Duration::MAX) && !away(Duration::ZERO));
+        hosts.reached("a");
         hosts.pause("a", Duration::from_secs(60));
         assert!(!hosts.enter("a", &stopped).held);
     }

@@ -38,7 +38,8 @@ pub struct Settings {
     pub disk_limit: Option<u64>,
     /// Pause before the second try, doubled for each one after it.
     pub pause: Duration,
-    /// How long the database may be away.
+    /// How long the database may be away, and how long a host that is not reached counts for no
+    /// attempt.
     pub patience: Duration,
     /// Whether to go on waiting for jobs when there are none left.
     pub wait: bool,
@@ -82,7 +83,7 @@ pub struct Worker<'w> {
 #[derive(Debug)]
 enum JobError {
     /// May be done later.
-    Passing { reason: String, limited: bool },
+    Passing { reason: String, whose: Fault },
     /// Will never be done.
     Final(String),
     /// No token is left for its host: this process can do nothing there.
@@ -95,6 +96,17 @@ impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
+}
+
+/// What is to blame for what may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The repository, as far as is known.
+    Repository,
+    /// A limit of its host's.
+    Limit,
+    /// Its host was not reached.
+    Away,
 }
 
 /// What a worker did last.
@@ -121,6 +133,9 @@ pub enum WorkError {
 
 /// How long a worker sleeps where there is nothing to take.
 const NAP: Duration = Duration::from_millis(200);
+
+/// Longest pause before something is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1800);
 
 impl Worker<'_> {
     /// Works until there is no job left, or until it is told to stop.
@@ -217,7 +232,7 @@ impl Worker<'_> {
                 self.patiently(|| self.store.fail(job, &reason))?;
                 Outcome::Failed(reason)
             }
-            Err(JobError::Passing { reason, limited }) => self.after(job, reason, limited)?,
+            Err(JobError::Passing { reason, whose }) => self.after(job, reason, whose)?,
         };
         self.metrics.event(&Event::Repository {
             name: &job.repository.name,
@@ -228,8 +243,16 @@ impl Worker<'_> {
     }
 
     /// Gives a job back, or up where it was tried often enough.
-    fn after(&self, job: &Job, reason: String, limited: bool) -> Result<Outcome, StoreError> {
+    fn after(&self, job: &Job, reason: String, whose: Fault) -> Result<Outcome, StoreError> {
+        let host = job.repository.host();
+        if whose == Fault::Away && self.hosts.is_shortly_away(host, self.settings.patience) {
+            let pause = self.settings.pause.min(LONGEST_PAUSE);
+            self.hosts.pause(host, pause);
+            self.patiently(|| self.store.retry_later(job, &reason, pause, false))?;
+            return Ok(Outcome::Later(reason));
+        }
         // A limit is no fault of the repository's.
+        let limited = whose == Fault::Limit;
         let most = match limited {
             true => self.settings.attempts.saturating_mul(4),
             false => self.settings.attempts,
@@ -244,10 +267,10 @@ impl Worker<'_> {
         let mut pause = self.settings.pause.saturating_mul(1 << exponent);
         if limited {
             pause = pause.max(Duration::from_secs(60));
-            self.hosts.pause(job.repository.host(), pause);
+            self.hosts.pause(host, pause);
         }
-        let pause = pause.min(Duration::from_secs(1800));
-        self.patiently(|| self.store.retry_later(job, &reason, pause))?;
+        let pause = pause.min(LONGEST_PAUSE);
+        self.patiently(|| self.store.retry_later(job, &reason, pause, true))?;
         Ok(Outcome::Later(reason))
     }
 
@@ -258,7 +281,7 @@ impl Worker<'_> {
         let defect = |_| {
             Err(JobError::Passing {
                 reason: "a defect in straykey ended its scan".to_owned(),
-                limited: false,
+                whose: Fault::Repository,
             })
         };
         panic::catch_unwind(carry_out).unwrap_or_else(defect)
@@ -278,11 +301,13 @@ impl Worker<'_> {
     fn remote(&self, job: &Job, progress: &Progress) -> Result<Outcome, JobError> {
         let stopped = || progress.is_stopped() || self.is_stopped();
         let url = &job.repository.url;
-        let permit = self.hosts.enter(job.repository.host(), &stopped);
-        let refs = self
-            .git
-            .list_refs(url, &stopped)
-            .map_err(|error| self.refused(error))?;
+        let host = job.repository.host();
+        let permit = self.hosts.enter(host, &stopped);
+        let refs = self.git.list_refs(url, &stopped);
+        if !refs.as_ref().is_err_and(|error| error.away) {
+            self.hosts.reached(host);
+        }
+        let refs = refs.map_err(|error| self.refused(error))?;
         if let Some(outcome) = self.unchanged(job, &refs)? {
             return Ok(outcome);
         }
@@ -330,7 +355,7 @@ impl Worker<'_> {
         drop(permit);
         let (repository, _) = scanner::open(mirror.path()).map_err(|reason| JobError::Passing {
             reason,
-            limited: false,
+            whose: Fault::Repository,
         })?;
         // What was fetched, which may be more than what was listed before.
         let mut refs = Refs::read(&repository);
@@ -359,8 +384,12 @@ impl Worker<'_> {
         }
         match error.passing {
             true => JobError::Passing {
+                whose: match (error.limited, error.away) {
+                    (true, _) => Fault::Limit,
+                    (false, true) => Fault::Away,
+                    (false, false) => Fault::Repository,
+                },
                 reason: error.reason,
-                limited: error.limited,
             },
             false if error.no_token => JobError::NoToken(error.reason),
             false => JobError::Final(error.reason),
@@ -461,7 +490,7 @@ impl Worker<'_> {
         let limit = self.settings.time_limit.as_secs();
         JobError::Passing {
             reason: format!("took longer than {limit} s"),
-            limited: false,
+            whose: Fault::Repository,
         }
     }
 
@@ -497,7 +526,7 @@ impl Worker<'_> {
 fn passing(error: std::io::Error) -> JobError {
     JobError::Passing {
         reason: error.to_string(),
-        limited: false,
+        whose: Fault::Repository,
     }
 }
 

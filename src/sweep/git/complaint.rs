@@ -27,6 +27,21 @@ const LIMITED: [&str; 5] = [
     "rate limit",
     "abuse detection",
 ];
+/// Nobody was reached.
+const AWAY: [&str; 10] = [
+    "Could not resolve host",
+    "unable to look up",
+    "Failed to connect",
+    "unable to connect to",
+    "Connection refused",
+    "timed out",
+    "Network is unreachable",
+    "No route to host",
+    "Connection reset by peer",
+    "Empty reply from server",
+];
+/// The host was reached, and may be so again only for other repositories.
+const BROKEN_OFF: &str = "RPC failed";
 const DISK_FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
 /// What git's complaint means.
@@ -38,6 +53,7 @@ pub(super) fn explain(said: &str) -> GitError {
     GitError {
         disk_full: has(&DISK_FULL),
         limited,
+        away: passing && !limited && has(&AWAY) && !said.contains(BROKEN_OFF),
         denied,
         ..GitError::new(passing, in_one_line(said))
     }
@@ -67,12 +83,12 @@ mod tests {
         let passing = |said: &str| explain(said).passing;
         assert!(!passing("fatal: repository 'https://x/y/' not found"));
         assert!(!passing("fatal: Authentication failed for 'https://x/y/'"));
-        assert!(passing(
-            "fatal: unable to access 'x': Could not resolve host: x"
-        ));
-        assert!(passing(
-            "fatal: unable to access 'x': The requested URL returned error: 503"
-        ));
+        let away = explain("fatal: unable to access 'x': Could not resolve host: x");
+        assert!(away.passing && away.away);
+        let busy = explain("fatal: unable to access 'x': The requested URL returned error: 503");
+        assert!(busy.passing && !busy.away);
+        let reset = "curl 56 Recv failure: Connection reset by peer";
+        assert!(!explain(&format!("error: RPC failed; {reset}")).away && explain(reset).away);
         assert!(explain("error: RPC failed; HTTP 429 curl 22").limited && passing(""));
         let blocked = explain(
             "remote: Repository unavailable due to DMCA takedown.\n\

@@ -122,17 +122,25 @@ impl Store {
         })
     }
 
-    /// Gives `job` back, to be taken again after `pause`. False where somebody else has it by now.
+    /// Gives `job` back, to be taken again after `pause`; whether it counts as an attempt is said by
+    /// `counts`. False where somebody else has it by now.
     ///
     /// # Errors
     /// Where the database fails.
-    pub fn retry_later(&self, job: &Job, reason: &str, pause: Duration) -> Result<bool> {
+    pub fn retry_later(
+        &self,
+        job: &Job,
+        reason: &str,
+        pause: Duration,
+        counts: bool,
+    ) -> Result<bool> {
         const RETRY: &str = "UPDATE job SET state = 'ready', worker = NULL, leased_until = NULL,
-            reason = $3, due = {now} + $4, changed = {now}
+            reason = $3, due = {now} + $4, attempts = attempts - $5, changed = {now}
             WHERE repository_id = $1 AND lease = $2 AND state = 'running'";
         self.wait(async {
             let query = self.query(RETRY).bind(job.repository_id).bind(job.lease);
             let query = query.bind(reason.to_owned()).bind(number(pause.as_secs()));
+            let query = query.bind(i64::from(!counts));
             Ok(query.execute(&self.pool).await?.rows_affected() == 1)
         })
     }

@@ -108,7 +108,7 @@ fn a_late_worker_writes_nothing(scratch: &Scratch) {
     assert!(!one.renew(&late, LEASE).unwrap());
     assert!(!one.complete(&late, &result("late", vec![1; 20])).unwrap());
     assert!(!one.fail(&late, "late").unwrap());
-    assert!(!one.retry_later(&late, "late", LEASE).unwrap() && !one.put_back(&late).unwrap());
+    assert!(!one.retry_later(&late, "late", LEASE, true).unwrap() && !one.put_back(&late).unwrap());
     assert!(other.renew(&quick, LEASE).unwrap());
     assert!(
         other

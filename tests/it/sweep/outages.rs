@@ -15,7 +15,8 @@ use crate::kit::run;
 
 on_both!(
     the_same_command_after_every_kill,
-    the_network_is_gone_for_long
+    the_network_is_gone_for_long,
+    no_attempt_is_used_up_while_the_network_is_gone
 );
 
 fn done(sweep: &Sweep) -> u64 {
@@ -77,6 +78,31 @@ fn the_network_is_gone_for_long(sweep: &Sweep) {
     server.set_gone(false);
     assert_eq!(first.code(), Some(1), "it ends by itself");
     holds_all_once(sweep, 12);
+}
+
+/// However often it is tried meanwhile, the repositories have all their attempts left.
+fn no_attempt_is_used_up_while_the_network_is_gone(sweep: &Sweep) {
+    let server = forge(sweep, 6);
+    server.behaviour.delay.store(150, Ordering::Relaxed);
+    let cache = sweep.tree.path("cache").display().to_string();
+    let key = sweep.tree.path("key").display().to_string();
+    let arguments = ["github:acme", "--base-url", &server.url, "--workers", "1"];
+    let tries = ["--attempts", "2", "--retry-after", "0"];
+    let files = ["--cache", &cache, "--key-file", &key];
+    let arguments = [&arguments[..], &tries, &files].concat();
+    let running = super::Running(sweep.command(&arguments).spawn().unwrap());
+    wait_until("a job is done", || done(sweep) >= 1);
+    server.set_gone(true);
+    // More than five repositories can have attempts.
+    wait_until("it is tried", || {
+        server.behaviour.closed.load(Ordering::Relaxed) > 20
+    });
+    server.set_gone(false);
+    assert_eq!(running.code(), Some(1), "it ends by itself");
+    holds_all_once(sweep, 6);
+    // What was being fetched when the network went may have broken off.
+    assert!(sweep.number("SELECT MAX(attempts) FROM job") <= 2);
+    assert!(sweep.number("SELECT COUNT(*) FROM job WHERE attempts > 1") <= 1);
 }
 
 /// A folder of its own on a disk of `megabytes`, which can be filled up.

@@ -37,8 +37,9 @@ pub(super) struct Behaviour {
     pub(super) busy: Mutex<(u64, u64)>,
     /// Listing pages that the client had.
     pub(super) not_modified: AtomicU64,
-    /// Whether connections are closed at once.
+    /// Whether connections are closed at once, and how many were.
     pub(super) gone: AtomicBool,
+    pub(super) closed: AtomicU64,
     /// Milliseconds that each fetch takes longer.
     pub(super) delay: AtomicU64,
     /// Milliseconds that each page of the listing takes longer.
@@ -231,6 +232,7 @@ impl Request {
 
 fn serve(behaviour: &Behaviour, root: &Path, base: &str, stream: TcpStream) -> Option<()> {
     if behaviour.gone.load(Ordering::Relaxed) {
+        behaviour.closed.fetch_add(1, Ordering::Relaxed);
         return stream.shutdown(Shutdown::Both).ok();
     }
     let mut reader = BufReader::new(stream.try_clone().ok()?);
