@@ -17,7 +17,7 @@ mod window;
 use std::ops::Range;
 
 pub use self::files::Files;
-pub use self::objects::{Holding, ObjectAt, Objects, blobs_holding};
+pub use self::objects::{ObjectAt, Objects};
 pub use self::stdin::Stdin;
 use crate::location::{Origin, Position};
 

@@ -3,9 +3,6 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
-
-use aho_corasick::AhoCorasick;
 
 use super::git::{
     Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore, Selection, Visit,
@@ -216,113 +213,5 @@ impl Read for Large<'_, '_> {
             self.error = Some(error);
             told
         })
-    }
-}
-
-/// Objects that hold given bytes.
-#[derive(Clone, Debug, Default)]
-pub struct Holding {
-    /// Number of the needle, and an object that holds it; each once, sorted.
-    pub found: Vec<(usize, Kind, ObjectId)>,
-    /// What could not be read, and may hold them too.
-    pub not_read: Vec<NotScanned>,
-}
-
-/// Every blob, commit and tag of `store` that holds one of `needles`, which must not be empty.
-/// Bytes of UTF-16 text are compared as UTF-8. Ends early, with what it has, once `stopped` says
-/// so.
-#[must_use]
-pub fn blobs_holding(
-    store: &ObjectStore,
-    needles: &[&[u8]],
-    stopped: &(dyn Fn() -> bool + Sync),
-) -> Holding {
-    let Ok(automaton) = AhoCorasick::new(needles) else {
-        let not_read = vec![NotScanned {
-            path: "objects".to_owned(),
-            reason: "too much to be looked for at once".to_owned(),
-            incomplete: true,
-        }];
-        return Holding {
-            not_read,
-            ..Holding::default()
-        };
-    };
-    let search = Search {
-        automaton,
-        longest: needles.iter().map(|needle| needle.len()).max().unwrap_or(0),
-        holding: Mutex::default(),
-        stopped,
-    };
-    if search.longest > 0 {
-        Objects::new(store).read(&search);
-    }
-    let holding = search.holding.into_inner();
-    let mut holding = holding.unwrap_or_else(PoisonError::into_inner);
-    holding.found.sort_unstable();
-    holding.found.dedup();
-    holding.not_read.sort();
-    holding
-}
-
-struct Search<'s> {
-    automaton: AhoCorasick,
-    longest: usize,
-    holding: Mutex<Holding>,
-    stopped: &'s (dyn Fn() -> bool + Sync),
-}
-
-impl Search<'_> {
-    /// Notes the needles in `bytes`; whether there are any.
-    fn look(&self, origin: &Origin, bytes: &[u8]) -> bool {
-        let found = self.automaton.find_overlapping_iter(bytes);
-        let mut needles: Vec<usize> = found.map(|found| found.pattern().as_usize()).collect();
-        let Origin::Object { kind, id } = origin else {
-            return false;
-        };
-        let (Some(kind), Some(id)) = (
-            Kind::from_word(kind.as_bytes()),
-            ObjectId::from_hex(id.as_bytes()),
-        ) else {
-            return false;
-        };
-        needles.sort_unstable();
-        needles.dedup();
-        if !needles.is_empty() {
-            let mut holding = self.lock();
-            let found = needles.iter().map(|&needle| (needle, kind, id));
-            holding.found.extend(found);
-        }
-        !needles.is_empty()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Holding> {
-        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Sink for Search<'_> {
-    fn blob(&self, blob: &Blob<'_>) {
-        self.look(blob.origin, blob.bytes);
-    }
-
-    fn object(&self, blob: &Blob<'_>, changed: Option<&[Range<usize>]>) -> bool {
-        let length = blob.bytes.len();
-        let Some(changed) = changed else {
-            return self.look(blob.origin, blob.bytes);
-        };
-        let mut near = super::widened(changed, self.longest, self.longest, length);
-        let is_there = |range| self.automaton.is_match(&blob.bytes[range]);
-        near.any(is_there) && self.look(blob.origin, blob.bytes)
-    }
-
-    fn not_scanned(&self, entry: NotScanned) {
-        self.lock().not_read.push(entry);
-    }
-
-    fn covered(&self, _more: Coverage) {}
-
-    fn stopped(&self) -> bool {
-        (self.stopped)()
     }
 }

@@ -5,13 +5,12 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use straykey::location::Origin;
-use straykey::source::git::{Kind, ObjectId, ObjectStore, Repository};
-use straykey::source::{Blob, Coverage, NotScanned, Objects, Sink, Source, blobs_holding};
+use straykey::source::git::{ObjectStore, Repository};
+use straykey::source::{Blob, Coverage, NotScanned, Objects, Sink, Source};
 
 use crate::git_kit::GitKit;
 use crate::git_objects::{all_objects, grow};
 use crate::history_kit::History;
-use crate::kit::keys;
 
 /// Kind and content of every object handed over, and how often each was.
 #[derive(Default)]
@@ -99,49 +98,5 @@ fn generated_histories_are_read_as_git_reads_them() {
     for seed in 0..12 {
         let history = History::new(seed, 30);
         check(&history.path, &history.story);
-    }
-}
-
-#[test]
-fn all_objects_that_hold_some_bytes_are_told() {
-    let kit = GitKit::init(&[]);
-    grow(&kit, 0, 6);
-    let (one, other) = (keys::access_key_id(1), keys::access_key_id(2));
-    for step in 0..30 {
-        let middle = if step % 3 == 0 { &one } else { "nothing" };
-        let lines: String = (0..300).map(|line| format!("{line} {step}\n")).collect();
-        kit.write("config", format!("{lines}{middle}\n{lines}"));
-        kit.commit(&format!("step {step}"));
-    }
-    kit.commit(&format!("mention {other}"));
-    kit.git(&["tag", "-a", "-m", &format!("{one} and {other}"), "v1"]);
-    let expected = |needle: &str, number: usize| {
-        let objects = all_objects(kit.path());
-        let holds = |content: &[u8]| memchr::memmem::find(content, needle.as_bytes()).is_some();
-        let found = objects
-            .into_iter()
-            .filter(|(_, (_, content))| holds(content));
-        let found = found.map(|(id, (kind, _))| {
-            let id = ObjectId::from_hex(id.as_bytes()).expect("an id");
-            (
-                number,
-                Kind::from_word(kind.as_bytes()).expect("a kind"),
-                id,
-            )
-        });
-        let mut found: Vec<_> = found.collect();
-        found.sort_unstable();
-        found
-    };
-    for packed in [false, true] {
-        if packed {
-            kit.git(&["repack", "-q", "-a", "-d", "-f", "--depth=50"]);
-        }
-        let needles = [one.as_bytes(), other.as_bytes()];
-        let holding = blobs_holding(&store_of(kit.path()), &needles, &|| false);
-        assert_eq!(holding.not_read, []);
-        let all = [expected(&one, 0), expected(&other, 1)].concat();
-        assert!(all.len() >= 13);
-        assert_eq!(holding.found, all, "packed: {packed}");
     }
 }
