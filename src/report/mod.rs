@@ -34,6 +34,7 @@ mod redact;
 pub mod repository;
 pub mod sanitise;
 mod sarif;
+pub(crate) mod styles;
 pub mod summary;
 mod terminal;
 mod uri;

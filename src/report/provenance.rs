@@ -1,6 +1,6 @@
 //! Where in history a credential is, as formats give it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::clock;
 use super::view::View;
@@ -37,15 +37,16 @@ pub(super) struct ProvenanceObject {
     counts: Counts,
 }
 
-#[derive(Serialize)]
-struct Counts {
-    commits: u64,
-    objects: u64,
-    places: u64,
-    branches: u64,
-    tags: u64,
-    remotes: u64,
-    other_refs: u64,
+/// How many there are of what is listed in part, or not at all.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Counts {
+    pub(super) commits: u64,
+    pub(super) objects: u64,
+    pub(super) places: u64,
+    pub(super) branches: u64,
+    pub(super) tags: u64,
+    pub(super) remotes: u64,
+    pub(super) other_refs: u64,
 }
 
 impl View<'_> {

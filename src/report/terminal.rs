@@ -3,9 +3,10 @@
 
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
+use super::styles::{Styles, styled};
 use super::verdict::LiveWords;
 use super::view::{Entry, Place, View};
 use super::{excerpt, sanitise};
@@ -29,41 +30,6 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-struct Styles {
-    error: Style,
-    warning: Style,
-    gutter: Style,
-    id: Style,
-    hidden: Style,
-    strong: Style,
-}
-
-impl Styles {
-    fn new(colour: bool) -> Self {
-        let bold = |ansi: AnsiColor| match colour {
-            true => ansi.on_default().bold(),
-            false => Style::new(),
-        };
-        Self {
-            error: bold(AnsiColor::BrightRed),
-            warning: bold(AnsiColor::Yellow),
-            gutter: bold(AnsiColor::BrightBlue),
-            id: bold(AnsiColor::BrightRed),
-            hidden: bold(AnsiColor::BrightBlue),
-            strong: if colour {
-                Style::new().bold()
-            } else {
-                Style::new()
-            },
-        }
-    }
-}
-
-/// Text in a style, so that a line reads like what it prints.
-fn styled(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
-}
-
 fn write_entry(out: &mut dyn Write, styles: &Styles, entry: &Entry<'_>) -> io::Result<()> {
     let (level, style) = match entry.blocks() {
         true => ("error", styles.error),
@@ -74,12 +40,7 @@ fn write_entry(out: &mut dyn Write, styles: &Styles, entry: &Entry<'_>) -> io::R
     }
     let head = format!("{level}[{}]", sanitise::line(entry.rule().as_bytes()));
     let title = format!(": {}", sanitise::line(entry.title().as_bytes()));
-    writeln!(
-        out,
-        "{}{}",
-        styled(style, &head),
-        styled(styles.strong, &title)
-    )?;
+    writeln!(out, "{}{}", styled(style, &head), styles.strong(&title))?;
     let mut places = entry.places();
     let gutter = match places.next() {
         Some(place) => write_place(out, styles, entry, &place)?,
@@ -117,7 +78,7 @@ fn write_live(
     let verified = &live.verified;
     writeln!(out, "{head}   verified {verified} by sts:GetCallerIdentity")?;
     let mut row = |name: &str, text: &str| {
-        let name = styled(styles.strong, &format!("{name:<10}"));
+        let name = styles.strong(&format!("{name:<10}"));
         writeln!(out, "  {name}  {}", sanitise::line(text.as_bytes()))
     };
     row("belongs to", &live.owner)?;
@@ -359,5 +320,5 @@ fn write_note(
     text: &str,
 ) -> io::Result<()> {
     let margin = format!("{:gutter$} {}", "", styled(styles.gutter, "="));
-    writeln!(out, "{margin} {}: {text}", styled(styles.strong, name))
+    writeln!(out, "{margin} {}: {text}", styles.strong(name))
 }

@@ -6,6 +6,7 @@ use serde::de::Error;
 use super::Time;
 use super::finding::word;
 use crate::provenance::{CommitFacts, Names, Provenance, Reachability};
+use crate::report::provenance::Counts;
 
 #[derive(Deserialize)]
 pub(super) struct ProvenanceObject {
@@ -27,17 +28,6 @@ pub(super) struct ProvenanceObject {
     other_refs: Vec<String>,
     submodule: Option<String>,
     counts: Counts,
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    commits: u64,
-    objects: u64,
-    places: u64,
-    branches: u64,
-    tags: u64,
-    remotes: u64,
-    other_refs: u64,
 }
 
 const REACHABILITIES: [Reachability; 5] = [

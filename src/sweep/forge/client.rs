@@ -299,15 +299,8 @@ fn numbered_page(url: &str, headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::tests::headers;
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
-    }
 
     #[test]
     fn the_next_page() {

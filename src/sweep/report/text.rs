@@ -2,9 +2,8 @@
 
 use std::io::Write;
 
-use anstyle::{AnsiColor, Style};
-
 use super::{ReportError, View, next, safe, short, totals_line};
+use crate::report::styles::{Styles, styled};
 use crate::sweep::store::{CoverageRow, CredentialRow, Exposure, Store};
 
 /// Places of one owner that are listed before the rest is only counted.
@@ -22,39 +21,6 @@ pub(super) fn write(store: &Store, view: View, out: &mut dyn Write) -> Result<()
         write_credential(store, view, &styles, &credential, out)?;
     }
     write_coverage(store, view, &styles, out)
-}
-
-struct Styles {
-    error: Style,
-    warning: Style,
-    gutter: Style,
-    strong: Style,
-}
-
-impl Styles {
-    fn new(colour: bool) -> Self {
-        let bold = |ansi: AnsiColor| match colour {
-            true => ansi.on_default().bold(),
-            false => Style::new(),
-        };
-        Self {
-            error: bold(AnsiColor::BrightRed),
-            warning: bold(AnsiColor::Yellow),
-            gutter: bold(AnsiColor::BrightBlue),
-            strong: match colour {
-                true => Style::new().bold(),
-                false => Style::new(),
-            },
-        }
-    }
-
-    fn strong(&self, text: &str) -> String {
-        styled(self.strong, text)
-    }
-}
-
-fn styled(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
 }
 
 fn write_credential(

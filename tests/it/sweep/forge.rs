@@ -3,28 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use super::server::Server;
-use super::{Sweep, ids, ids_of, make_repository, on_both, states};
+use super::{Sweep, ids, ids_of, on_both, states};
 use crate::git_kit::{git_in, run as run_git};
 use crate::kit::keys;
 
 on_both!(an_organization_once_and_then_what_is_new);
-
-/// A forge with five repositories, keys of the seeds 1 and 2 in two of them.
-fn forge(sweep: &Sweep) -> Server {
-    let server = Server::start(&sweep.tree.path("served"));
-    for (name, seed) in [
-        ("a", Some(1)),
-        ("b", None),
-        ("c", Some(2)),
-        ("d", None),
-        ("e", None),
-    ] {
-        let source = sweep.tree.path(format!("source/{name}"));
-        make_repository(&source, 4, seed);
-        server.add(&source, &format!("acme/{name}"));
-    }
-    server
-}
 
 fn push(sweep: &Sweep, server: &Server, name: &str, seed: u64) {
     let source = sweep.tree.path(format!("source/{name}"));
@@ -42,7 +25,7 @@ fn push(sweep: &Sweep, server: &Server, name: &str, seed: u64) {
 }
 
 fn an_organization_once_and_then_what_is_new(sweep: &Sweep) {
-    let server = forge(sweep);
+    let server = Server::with_five(sweep);
     server.behaviour.page.store(2, Ordering::Relaxed);
     let arguments = ["github:acme", "--base-url", &server.url];
     let first = sweep.sweep(&arguments);
@@ -115,7 +98,7 @@ fn an_organization_once_and_then_what_is_new(sweep: &Sweep) {
 #[test]
 fn a_user_and_filters() {
     let sweep = Sweep::sqlite();
-    let server = forge(&sweep);
+    let server = Server::with_five(&sweep);
     let base = ["github:ada", "--base-url", &server.url];
     let filtered = [&base[..], &["--only", "acme/[ab]"]].concat();
     let none = sweep.sweep(&filtered);

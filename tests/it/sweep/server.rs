@@ -12,6 +12,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::api::{self, Door};
+use super::{Sweep, make_repository};
 use crate::git_kit::run as run_git;
 
 /// What the forge does, and what it has seen.
@@ -150,6 +151,23 @@ impl Server {
             "html_url": format!("{}/{name}", self.url), "private": false, "visibility": "public", "archived": false, "fork": false,
             "size": 1, "pushed_at": pushed_at,
         }));
+    }
+
+    /// A forge with five repositories, keys of the seeds 1 and 2 in two of them.
+    pub(super) fn with_five(sweep: &Sweep) -> Self {
+        let server = Self::start(&sweep.tree.path("served"));
+        for (name, seed) in [
+            ("a", Some(1)),
+            ("b", None),
+            ("c", Some(2)),
+            ("d", None),
+            ("e", None),
+        ] {
+            let source = sweep.tree.path(format!("source/{name}"));
+            make_repository(&source, 4, seed);
+            server.add(&source, &format!("acme/{name}"));
+        }
+        server
     }
 
     pub(super) fn set_gone(&self, gone: bool) {

@@ -8,30 +8,13 @@ use std::thread;
 
 use super::api::{Accepted, app_key};
 use super::server::Server;
-use super::{Sweep, hold_no_secret, ids, ids_of, make_repository, on_both, states, wait_until};
+use super::{Sweep, hold_no_secret, ids, ids_of, on_both, states, wait_until};
 use crate::kit::{Outcome, run};
 
 on_both!(
     a_pool_is_shared_and_outlives_its_tokens,
     without_a_token_a_sweep_ends_and_can_go_on
 );
-
-/// A forge with five repositories, keys of the seeds 1 and 2 in two of them.
-fn forge(sweep: &Sweep) -> Server {
-    let server = Server::start(&sweep.tree.path("served"));
-    for (name, seed) in [
-        ("a", Some(1)),
-        ("b", None),
-        ("c", Some(2)),
-        ("d", None),
-        ("e", None),
-    ] {
-        let source = sweep.tree.path(format!("source/{name}"));
-        make_repository(&source, 4, seed);
-        server.add(&source, &format!("acme/{name}"));
-    }
-    server
-}
 
 /// Runs `command`, while it is looked for `secrets` on every command line of this machine, and in
 /// the environment of everything that is neither git nor started by git.
@@ -117,7 +100,7 @@ fn all_complete(sweep: &Sweep, ran: &Outcome) {
 }
 
 fn a_pool_is_shared_and_outlives_its_tokens(sweep: &Sweep) {
-    let server = forge(sweep);
+    let server = Server::with_five(sweep);
     server.behaviour.page.store(1, Ordering::Relaxed);
     let expired = "expired0expired0";
     let [spent, revoked, good] = [
@@ -175,7 +158,7 @@ fn a_pool_is_shared_and_outlives_its_tokens(sweep: &Sweep) {
 }
 
 fn without_a_token_a_sweep_ends_and_can_go_on(sweep: &Sweep) {
-    let server = forge(sweep);
+    let server = Server::with_five(sweep);
     let (first, second) = ("first0first0first0", "second0second0second0");
     let door = &server.behaviour.door;
     door.accept(first);
@@ -253,7 +236,7 @@ fn granted(number: u64) -> String {
 #[test]
 fn an_app_is_given_new_tokens_when_the_forge_refuses_the_old() {
     let sweep = Sweep::sqlite();
-    let server = forge(&sweep);
+    let server = Server::with_five(&sweep);
     let arguments = app(&sweep, &server, 3600);
     // Each request of git's is seven minutes: a token lasts for eight of them, and nobody tells.
     let door = &server.behaviour.door;
@@ -275,7 +258,7 @@ fn an_app_is_given_new_tokens_when_the_forge_refuses_the_old() {
 #[test]
 fn an_app_renews_tokens_before_they_expire() {
     let sweep = Sweep::sqlite();
-    let server = forge(&sweep);
+    let server = Server::with_five(&sweep);
     // A second that they say; they are taken for longer, so that a slow machine is no matter.
     let arguments = app(&sweep, &server, 1);
     let door = &server.behaviour.door;
@@ -290,7 +273,7 @@ fn an_app_renews_tokens_before_they_expire() {
 #[test]
 fn an_app_that_is_refused_is_told_about() {
     let sweep = Sweep::sqlite();
-    let server = forge(&sweep);
+    let server = Server::with_five(&sweep);
     let arguments = app(&sweep, &server, 3600);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // Another key than the one that GitHub knows.
@@ -313,7 +296,7 @@ fn an_app_that_is_refused_is_told_about() {
 #[test]
 fn a_token_is_not_shown_to_another_forge() {
     let sweep = Sweep::sqlite();
-    let server = forge(&sweep);
+    let server = Server::with_five(&sweep);
     let (github, gitlab) = ("github0github0", "gitlab0gitlab0");
     server.behaviour.door.accept(gitlab);
     let with_both = |command: &mut Command| {
