@@ -1,9 +1,9 @@
-//! Histories that are not here as a whole: shallow and partial clones.
+//! Histories that are not here as a whole: shallow and partial clones, and lost objects.
 
 use super::partial::count;
 use crate::scan::Progress;
 use crate::source::NotScanned;
-use crate::source::git::{ObjectStore, Repository};
+use crate::source::git::{ObjectError, ObjectStore, Repository};
 
 /// What is known to be missing of the history of `repository`; with `strict` that makes a scan
 /// incomplete. Nothing is fetched. In a partial clone that takes a walk over commits and trees, which
@@ -40,18 +40,46 @@ fn partial(repository: &Repository, progress: &Progress) -> Option<String> {
     if !repository.is_partial() {
         return None;
     }
-    let shallow = repository.shallow_commits().into_iter().collect();
-    let stopped = || progress.is_stopped();
-    let absent = ObjectStore::open(repository).map(|store| count(&store, shallow, &stopped));
-    match absent {
-        Ok(Some(0) | None) => None,
-        Ok(Some(absent)) => Some(format!(
-            "partial clone: {} absent and not scanned; nothing is fetched. A clone without \
-             --filter has them, as has `git fetch --refetch --no-filter`",
-            crate::report::summary::count(absent, "object"),
-        )),
+    match absent(repository, progress) {
+        Ok(absent) => absent.map(|objects| {
+            format!(
+                "partial clone: {objects} absent and not scanned; nothing is fetched. A clone \
+                 without --filter has them, as has `git fetch --refetch --no-filter`",
+            )
+        }),
         Err(reason) => Some(format!(
             "partial clone; what is absent cannot be counted: {reason}"
         )),
     }
+}
+
+/// Objects that objects of `repository` name and that are not in it, though it is no partial clone:
+/// whatever leads to them. That takes a walk over commits and trees, which ends without a result
+/// once `progress` is stopped.
+#[must_use]
+pub fn lacking(repository: &Repository, progress: &Progress) -> Option<NotScanned> {
+    if repository.is_partial() {
+        return None;
+    }
+    let reason = match absent(repository, progress) {
+        Ok(absent) => {
+            let objects = absent?;
+            format!("{objects} named by others and not here: `git fsck` tells which")
+        }
+        Err(reason) => format!("what is absent cannot be counted: {reason}"),
+    };
+    Some(NotScanned {
+        path: "objects".to_owned(),
+        reason,
+        incomplete: true,
+    })
+}
+
+/// The number of absent objects, in words; `None` where there is none.
+fn absent(repository: &Repository, progress: &Progress) -> Result<Option<String>, ObjectError> {
+    let shallow = repository.shallow_commits().into_iter().collect();
+    let stopped = || progress.is_stopped();
+    let number = count(&ObjectStore::open(repository)?, shallow, &stopped);
+    let number = number.filter(|number| *number > 0);
+    Ok(number.map(|number| crate::report::summary::count(number, "object")))
 }

@@ -34,7 +34,7 @@ use crate::scan::{self, Progress};
 use crate::source::git::{Kind, NotRead, ObjectId, ObjectRef, ObjectStore, Repository, Selection};
 use crate::source::{NotScanned, Objects};
 
-pub use cut::missing;
+pub use cut::{lacking, missing};
 pub use hits::Subject;
 pub use names::Names;
 pub use state::State;

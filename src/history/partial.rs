@@ -1,4 +1,4 @@
-//! What a partial clone left out, told from what is here.
+//! What a clone has not got, told from what is here.
 
 use std::collections::HashSet;
 use std::ops::Range;

@@ -331,6 +331,31 @@ fn a_cut_history_is_said_and_decides_with_strict() {
 }
 
 #[test]
+fn what_is_lost_anywhere_decides_with_strict() {
+    let kit = GitKit::init(&[]);
+    kit.write("deep/er/old.txt", "old");
+    kit.commit("old");
+    kit.write("deep/er/old.txt", "new");
+    kit.commit("new");
+    let history = |arguments: &[&str]| {
+        let mut command = kit::straykey(kit.path());
+        kit::run(command.arg("history").args(arguments))
+    };
+    assert_eq!(history(&["--strict"]).code, Some(0));
+    for name in ["HEAD~:deep/er/old.txt", "HEAD~:deep/er"] {
+        let id = kit.line(&["rev-parse", name]);
+        let (two, rest) = id.split_at(2);
+        fs::remove_file(kit.path().join(".git/objects").join(two).join(rest)).unwrap();
+        assert_eq!(history(&[]).code, Some(0), "{name}");
+        let outcome = history(&["--strict"]);
+        assert_eq!(outcome.code, Some(2), "{name}");
+        // The directory no longer names the file.
+        let said = "1 object named by others and not here";
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+    }
+}
+
+#[test]
 fn absent_objects_are_counted_as_git_counts_them() {
     let kit = GitKit::init(&[]);
     for number in 0..40 {

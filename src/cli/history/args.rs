@@ -44,7 +44,10 @@ pub(crate) struct HistoryArguments {
     #[arg(long, help_heading = "Input", hide_short_help = true)]
     pub(crate) no_submodules: bool,
 
-    /// Exit with 2 where the history is cut: a shallow or partial clone
+    /// Exit with 2 where the history is cut: a shallow or partial clone, or objects that are lost
+    ///
+    /// Lost objects are told by a walk over all commits and directories. What no ref leads to may
+    /// have lost its past, as git prunes by age; it counts all the same.
     #[arg(long, help_heading = "Input")]
     pub(crate) strict: bool,
 

@@ -48,6 +48,10 @@ pub(crate) fn run(mut arguments: HistoryArguments) -> Result<Exit> {
         }
         report.not_scanned.push(entry);
     }
+    if arguments.strict && range::of(&arguments).is_none() {
+        let lacking = history::lacking(&repository, &progress);
+        report.not_scanned.extend(lacking);
+    }
     report.not_scanned.sort();
     report.repository = repository::of(&directories);
     let whole = arguments.is_whole();
