@@ -2,76 +2,69 @@
 //! is cut: what a clone has lost is not clean.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 
+use super::record::Record;
+use super::token::TokenMap;
 use crate::report::summary;
 use crate::source::NotScanned;
-use crate::source::changes::is_empty_tree;
-use crate::source::git::{Commit, Kind, ObjectId, ObjectRef, ObjectStore, Refs, Repository, Tag};
+use crate::source::changes::{empty_trees, is_empty_tree};
+use crate::source::git::{Commit, Kind, ObjectId, ObjectStore, Refs, Repository, Tag};
 
 /// Objects told one by one; the rest is counted.
 const MOST_TOLD: usize = 100;
 
-/// What the commits that were scanned lead to: parents and root directories.
-pub(super) struct Links {
-    shallow: HashSet<ObjectId>,
-    ids: Mutex<Vec<ObjectId>>,
+/// What refs of `repository` lead to and `store` has not got, and refs that cannot be read; `record` is
+/// of the commits that were scanned. A partial clone may lack anything, and so may what no ref
+/// leads to: git prunes by age.
+pub(super) fn lacking(
+    record: &Record,
+    repository: &Repository,
+    store: &ObjectStore,
+) -> Vec<NotScanned> {
+    let refs = Refs::read(repository);
+    let mut lacking: Vec<NotScanned> = refs.problems.iter().cloned().map(super::told).collect();
+    let shallow: HashSet<ObjectId> = repository.shallow_commits().into_iter().collect();
+    if repository.is_partial() || has_all(record, &refs, &shallow, store) {
+        return lacking;
+    }
+    let absent = reached(&refs, store, &shallow);
+    let more = absent.len().saturating_sub(MOST_TOLD);
+    let told = |(id, (kind, by)): (ObjectId, (&str, String))| NotScanned {
+        path: format!("{kind} {id}"),
+        reason: format!("not here, though {by} names it; what it leads to was not scanned"),
+        incomplete: true,
+    };
+    lacking.extend(absent.into_iter().take(MOST_TOLD).map(told));
+    if more > 0 {
+        lacking.push(NotScanned {
+            path: summary::count(more as u64, "more object"),
+            reason: "not here, like those named".to_owned(),
+            incomplete: true,
+        });
+    }
+    lacking
 }
 
-impl Links {
-    /// None yet, in `repository`.
-    pub(super) fn new(repository: &Repository) -> Self {
-        Self {
-            shallow: repository.shallow_commits().into_iter().collect(),
-            ids: Mutex::default(),
-        }
-    }
-
-    /// Notes what `commit` leads to.
-    pub(super) fn commit(&self, commit: &ObjectRef<'_>) {
-        let id = commit.id();
-        let Some(commit) = Commit::parse(commit.bytes) else {
-            return;
-        };
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.extend(commit.tree);
+/// Whether everything is here that the recorded commits and the refs name: parents and root directories.
+/// What they name is struck off by one look at the names of all objects.
+fn has_all(record: &Record, refs: &Refs, shallow: &HashSet<ObjectId>, store: &ObjectStore) -> bool {
+    let token = |id: &ObjectId| record.tokens().id(id.as_bytes());
+    let targets = refs.all.iter().map(|reference| token(&reference.target));
+    let mut named: TokenMap<()> = targets.map(|target| (target, ())).collect();
+    for (commit, parents) in record.commits() {
+        named.insert(commit.tree, ());
         // A shallow clone has the names of these parents, and not the commits.
-        if !self.shallow.contains(&id) {
-            ids.extend(commit.parents);
+        if !shallow.contains(&commit.id) {
+            named.extend(parents.iter().map(|&parent| (parent, ())));
         }
     }
-
-    /// What refs of `repository` lead to and `store` has not got, and refs that cannot be read. A
-    /// partial clone may lack anything, and so may what no ref leads to: git prunes by age.
-    pub(super) fn lacking(self, repository: &Repository, store: &ObjectStore) -> Vec<NotScanned> {
-        let refs = Refs::read(repository);
-        let mut lacking: Vec<NotScanned> = refs.problems.iter().cloned().map(super::told).collect();
-        let ids = self
-            .ids
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        let targets = refs.all.iter().map(|reference| reference.target);
-        let is_absent = |id: &ObjectId| !store.contains(id) && !is_empty_tree(*id);
-        if repository.is_partial() || !ids.into_iter().chain(targets).any(|id| is_absent(&id)) {
-            return lacking;
-        }
-        let absent = reached(&refs, store, &self.shallow);
-        let more = absent.len().saturating_sub(MOST_TOLD);
-        let told = |(id, (kind, by)): (ObjectId, (&str, String))| NotScanned {
-            path: format!("{kind} {id}"),
-            reason: format!("not here, though {by} names it; what it leads to was not scanned"),
-            incomplete: true,
-        };
-        lacking.extend(absent.into_iter().take(MOST_TOLD).map(told));
-        if more > 0 {
-            lacking.push(NotScanned {
-                path: summary::count(more as u64, "more object"),
-                reason: "not here, like those named".to_owned(),
-                incomplete: true,
-            });
-        }
-        lacking
+    store.listing(|id| {
+        named.remove(&token(id));
+    });
+    for id in empty_trees() {
+        named.remove(&token(&id));
     }
+    named.is_empty()
 }
 
 /// The absent objects that refs lead to: what they are, and what names them.

@@ -1,7 +1,7 @@
 //! Tells of findings where in history they are.
 //!
-//! Everything comes from one walk over commits and trees (`graph`), whatever the number of
-//! findings; it is made only where something was found.
+//! Everything comes from what one walk over commits and trees has noted (`record`) and from the trees that
+//! lead to a finding (`graph`), whatever the number of findings.
 
 use std::collections::HashMap;
 
@@ -12,6 +12,7 @@ use super::holding::{Facts, Holding, classes, fold};
 use super::occurrences::placed;
 use super::order::in_order;
 use super::places::Places;
+use super::record::Record;
 use super::tips::{Label, Tip, Tips};
 use super::token::Tokens;
 use crate::finding::Finding;
@@ -65,18 +66,31 @@ struct Known {
 }
 
 impl<'a> Attribution<'a> {
-    /// Reads what is needed to place `findings`. `subject` says what their origins stand for.
+    /// Reads what is needed to place `findings`, unless `record` says it already. `subject` says what their
+    /// origins stand for.
     pub(super) fn read(
         findings: &[Finding],
         repository: &Repository,
         store: &'a ObjectStore,
+        record: Option<Record>,
         subject: impl Fn(&Finding, &Origin) -> Option<Subject>,
         not_read: &mut Vec<NotRead>,
         stopped: &(dyn Fn() -> bool + Sync),
     ) -> Self {
-        let tokens = Tokens::new();
-        let hits = Hits::new(findings, &tokens, subject);
-        let graph = Graph::read(store, &hits, tokens, not_read, stopped);
+        let (record, hits) = match record.filter(Record::is_complete) {
+            Some(record) => {
+                let hits = Hits::new(findings, record.tokens(), subject);
+                (record, hits)
+            }
+            None => {
+                let tokens = Tokens::new();
+                let hits = Hits::new(findings, &tokens, subject);
+                let is_found = |name: &[u8]| hits.has_name(name);
+                let record = Record::read(store, tokens, &is_found, not_read, stopped);
+                (record, hits)
+            }
+        };
+        let graph = Graph::read(store, &hits, record, stopped);
         let order = in_order(&graph);
         let mut tips = Tips::read(repository);
         not_read.append(&mut tips.problems);

@@ -20,25 +20,28 @@ pub(super) struct Entry<'t> {
 /// Calls `each` for every entry of a tree object's content. What is damaged ends it.
 #[inline]
 pub(super) fn for_each<'t>(content: &'t [u8], hash: HashKind, mut each: impl FnMut(Entry<'t>)) {
-    let id_length = hash.length();
-    let mut rest = content;
-    while let Some((kind, after)) = mode(rest) {
-        let Some(end) = memchr::memchr(0, after) else {
-            return;
-        };
-        let id_start = end + 1;
-        let Some(id) = after.get(id_start..id_start + id_length) else {
-            return;
-        };
-        rest = &after[id_start + id_length..];
-        each(Entry {
-            is_tree: kind == b'4',
-            is_submodule: kind == b'6',
-            name: &after[..end],
-            id,
-            end: content.len() - rest.len(),
-        });
+    let mut start = 0;
+    while let Some(entry) = at(content, start, hash) {
+        start = entry.end;
+        each(entry);
     }
+}
+
+/// The entry of a tree object's content that begins at `start`; `None` at its end, and where it is
+/// damaged.
+#[inline]
+pub(super) fn at(content: &[u8], start: usize, hash: HashKind) -> Option<Entry<'_>> {
+    let (kind, after) = mode(content.get(start..)?)?;
+    let name_end = memchr::memchr(0, after)?;
+    let id_start = name_end + 1;
+    let id = after.get(id_start..id_start + hash.length())?;
+    Some(Entry {
+        is_tree: kind == b'4',
+        is_submodule: kind == b'6',
+        name: &after[..name_end],
+        id,
+        end: content.len() - after.len() + id_start + id.len(),
+    })
 }
 
 /// The digit that tells the mode's kind (`4` of a directory, `6` of a submodule's commit), and

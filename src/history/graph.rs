@@ -1,19 +1,22 @@
 //! The commits of a repository, and of its trees what leads to something found.
 //!
-//! One walk over all commits and trees, in the order in which packs hold them, each decoded once.
-//! Of a tree only the entries are kept that are directories or hold a finding, and each distinct
-//! entry once, so that a tree costs four bytes an entry: the version of a directory that did not
-//! change is the same entry in every version of the directory above it.
+//! Which trees do is known from the record of a walk; only these are read, and of their entries only
+//! those are kept that lead there or hold a finding. Each distinct entry is kept once, so that a
+//! tree costs four bytes an entry: the version of a directory that did not change is the same
+//! entry in every version of the directory above it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rayon::prelude::*;
+
 use super::entries::{self, Entry};
 use super::hits::{HitId, Hits, Subject};
+use super::record::{Record, Short, Shorts, short};
 use super::token::{TokenMap, Tokens};
 use crate::source::git::{
-    Commit, HashKind, Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore,
-    Selection, Visit,
+    HashKind, Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore, Selection,
+    Visit,
 };
 
 /// Number of a commit of the graph.
@@ -61,7 +64,7 @@ pub(super) struct Edge {
 pub(super) struct Graph {
     /// All commits, in no particular order.
     pub(super) commits: Vec<Node>,
-    by_id: HashMap<ObjectId, CommitNumber>,
+    by_id: TokenMap<CommitNumber>,
     trees: TokenMap<TreeNumber>,
     starts: Vec<u32>,
     lists: Vec<u32>,
@@ -71,32 +74,34 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Reads all commits and trees of `store`. What cannot be read goes to `not_read`.
+    /// Makes it of what `record` noted of `store`: reads the trees that lead to one of `hits`.
     pub(super) fn read(
         store: &ObjectStore,
         hits: &Hits,
-        tokens: Tokens,
-        not_read: &mut Vec<NotRead>,
+        record: Record,
         stopped: &(dyn Fn() -> bool + Sync),
     ) -> Self {
+        let leading = record.leading(hits.shorts(record.tokens()));
+        let (commits, by_id) = link(&record);
+        let tokens = record.into_tokens();
         let collector = Collector {
             hash: store.hash(),
             hits,
+            leading: &leading,
             tokens: &tokens,
             workers: Mutex::default(),
             collected: Mutex::default(),
             stopped,
         };
-        store.for_each(Selection::of(&[Kind::Commit, Kind::Tree]), &collector);
+        collector.read(store);
         let collected = collector.collected.into_inner();
-        let mut collected = collected.unwrap_or_else(PoisonError::into_inner);
-        not_read.append(&mut collected.not_read);
-        collected.finish(tokens)
+        let collected = collected.unwrap_or_else(PoisonError::into_inner);
+        collected.finish(commits, by_id, tokens)
     }
 
     /// The commit with this id.
     pub(super) fn commit(&self, id: &ObjectId) -> Option<CommitNumber> {
-        self.by_id.get(id).copied()
+        self.by_id.get(&self.tokens.id(id.as_bytes())).copied()
     }
 
     /// The tree at the root of a commit.
@@ -139,18 +144,9 @@ struct RawEdge {
 /// In the place of a hit: it is a directory.
 const NO_HIT: HitId = HitId::MAX;
 
-#[derive(Debug)]
-struct RawCommit {
-    id: ObjectId,
-    tree: u64,
-    parents: Vec<ObjectId>,
-    seconds: i64,
-}
-
 /// What all threads have collected.
 #[derive(Debug, Default)]
 struct Collected {
-    commits: Vec<RawCommit>,
     /// Each tree's token, and where its list ends.
     trees: Vec<(u64, u32)>,
     lists: Vec<u32>,
@@ -158,7 +154,6 @@ struct Collected {
     numbers: TokenMap<u32>,
     names: Vec<Box<[u8]>>,
     name_numbers: HashMap<Box<[u8]>, u32>,
-    not_read: Vec<NotRead>,
 }
 
 impl Collected {
@@ -184,7 +179,7 @@ impl Collected {
         number
     }
 
-    fn finish(self, tokens: Tokens) -> Graph {
+    fn finish(self, commits: Vec<Node>, by_id: TokenMap<CommitNumber>, tokens: Tokens) -> Graph {
         // What only told entries apart goes first: it is a third of the memory.
         drop((self.numbers, self.name_numbers));
         let mut starts = Vec::with_capacity(self.trees.len() + 1);
@@ -205,7 +200,6 @@ impl Collected {
             name: edge.name,
         };
         let edges = self.edges.into_iter().map(edge).collect();
-        let (commits, by_id) = link(self.commits);
         Graph {
             commits,
             by_id,
@@ -219,28 +213,38 @@ impl Collected {
     }
 }
 
-/// Finds every commit's parents.
-fn link(raw: Vec<RawCommit>) -> (Vec<Node>, HashMap<ObjectId, CommitNumber>) {
-    let numbered = raw.iter().enumerate();
-    let by_id: HashMap<ObjectId, CommitNumber> = numbered
-        .map(|(number, commit)| (commit.id, number as CommitNumber))
-        .collect();
-    let node = |commit: RawCommit| {
-        let parents: Vec<CommitNumber> = commit
-            .parents
-            .iter()
-            .filter_map(|parent| by_id.get(parent).copied())
-            .collect();
-        Node {
+/// The commits, each with its parents, and their numbers by token. A commit that was shown twice is
+/// one.
+fn link(record: &Record) -> (Vec<Node>, TokenMap<CommitNumber>) {
+    let mut by_id = TokenMap::default();
+    let mut nodes = Vec::new();
+    let mut links = Vec::new();
+    for (commit, parents) in record.commits() {
+        let token = record.tokens().id(commit.id.as_bytes());
+        let number = nodes.len() as CommitNumber;
+        if *by_id.entry(token).or_insert(number) != number {
+            continue;
+        }
+        links.push(parents);
+        nodes.push(Node {
             id: commit.id,
             tree: commit.tree,
-            is_cut: parents.len() < commit.parents.len(),
-            parents,
+            parents: Vec::new(),
+            is_cut: false,
             seconds: commit.seconds,
-        }
-    };
-    (raw.into_iter().map(node).collect(), by_id)
+        });
+    }
+    for (node, tokens) in nodes.iter_mut().zip(links) {
+        let parents = tokens.iter().filter_map(|parent| by_id.get(parent));
+        node.parents = parents.copied().collect();
+        node.is_cut = node.parents.len() < tokens.len();
+    }
+    (nodes, by_id)
 }
+
+/// So few trees are read one by one; more of them by a walk through the packs, which makes each
+/// base once, and has to find out first what is a tree.
+const FEW: usize = 3000;
 
 /// Entries that a thread remembers: trees that follow on each other are mostly the same.
 const REMEMBERED: usize = 4096;
@@ -263,6 +267,7 @@ impl Default for Worker {
 struct Collector<'c> {
     hash: HashKind,
     hits: &'c Hits,
+    leading: &'c Shorts,
     tokens: &'c Tokens,
     workers: Mutex<Vec<Worker>>,
     collected: Mutex<Collected>,
@@ -274,37 +279,48 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Collector<'_> {
-    fn commit(&self, id: ObjectId, content: &[u8]) {
-        let Some(commit) = Commit::parse(content) else {
-            return;
-        };
-        let tree = commit.tree.map_or(0, |id| self.tokens.id(id.as_bytes()));
-        lock(&self.collected).commits.push(RawCommit {
-            id,
-            tree,
-            parents: commit.parents,
-            seconds: commit.committer.seconds,
+    /// Reads the trees that lead to something.
+    fn read(&self, store: &ObjectStore) {
+        let leads = |id: &ObjectId| self.leading.contains(short(self.tokens, id.as_bytes()));
+        if self.leading.len() > FEW {
+            let leads_nowhere = |id: &ObjectId| !leads(id);
+            let trees = Selection::of(&[Kind::Tree]).without(&leads_nowhere);
+            return store.for_each(trees, self);
+        }
+        let mut ids = Vec::new();
+        store.listing(|id| ids.extend(Some(*id).filter(leads)));
+        ids.sort_unstable();
+        ids.dedup();
+        ids.par_iter().for_each_init(Vec::new, |content, id| {
+            // What cannot be read the walk that made the record has told of.
+            if let Ok(Some(Kind::Tree)) = store.find(id, content) {
+                self.tree(id, content);
+            }
         });
     }
 
-    fn tree(&self, id: &ObjectId, content: &[u8], worker: &mut Worker) {
+    fn tree(&self, id: &ObjectId, content: &[u8]) {
+        let mut worker = lock(&self.workers).pop().unwrap_or_default();
         worker.list.clear();
         let names = self.hits.may_name(content);
         entries::for_each(content, self.hash, |entry| {
             if entry.is_tree {
                 let tree = self.tokens.id(entry.id);
-                self.edge(worker, tree, NO_HIT, entry.name);
+                if self.leading.contains(tree as Short) {
+                    self.edge(&mut worker, tree, NO_HIT, entry.name);
+                }
             } else if let Some(hit) = self.hits.blob(entry.id, self.tokens) {
-                self.edge(worker, u64::from(hit), hit, entry.name);
+                self.edge(&mut worker, u64::from(hit), hit, entry.name);
             }
             if names {
-                self.name(worker, &entry);
+                self.name(&mut worker, &entry);
             }
         });
         let mut collected = lock(&self.collected);
         collected.lists.extend_from_slice(&worker.list);
         let end = collected.lists.len() as u32;
         collected.trees.push((self.tokens.id(id.as_bytes()), end));
+        lock(&self.workers).push(worker);
     }
 
     /// Notes an entry whose name itself was found.
@@ -329,24 +345,15 @@ impl Collector<'_> {
 
 impl Visit for Collector<'_> {
     fn object(&self, object: &ObjectRef<'_>) {
-        match object.kind {
-            Kind::Commit => self.commit(object.id(), object.bytes),
-            Kind::Tree => {
-                let mut worker = lock(&self.workers).pop().unwrap_or_default();
-                self.tree(&object.id(), object.bytes, &mut worker);
-                lock(&self.workers).push(worker);
-            }
-            Kind::Blob | Kind::Tag => {}
-        }
+        self.tree(&object.id(), object.bytes);
     }
 
     fn large(&self, _blob: &mut LargeBlob<'_>) -> Result<(), ObjectError> {
         Ok(())
     }
 
-    fn not_read(&self, what: NotRead) {
-        lock(&self.collected).not_read.push(what);
-    }
+    // The walk that made the record has told of it.
+    fn not_read(&self, _what: NotRead) {}
 
     fn stopped(&self) -> bool {
         (self.stopped)()

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aho_corasick::AhoCorasick;
 
+use super::record::{Short, short, short_name};
 use super::token::{TokenMap, Tokens};
 use crate::finding::Finding;
 use crate::location::Origin;
@@ -115,6 +116,20 @@ impl Hits {
             return None;
         }
         self.blobs.get(&tokens.id(id)).copied()
+    }
+
+    /// The short tokens of its blobs and names, which trees may have as entries.
+    pub(super) fn shorts(&self, tokens: &Tokens) -> impl Iterator<Item = Short> {
+        self.all.iter().filter_map(|(subject, _)| match subject {
+            Subject::Object(Kind::Blob, id) => Some(short(tokens, id.as_bytes())),
+            Subject::Name(name) => Some(short_name(tokens, name)),
+            Subject::Object(..) => None,
+        })
+    }
+
+    /// Whether something was found in `name` itself.
+    pub(super) fn has_name(&self, name: &[u8]) -> bool {
+        self.finder.is_some() && self.number(&Subject::Name(name.into())).is_some()
     }
 
     /// Whether one of the names may stand in a tree with this content.

@@ -7,6 +7,7 @@ mod absent;
 mod attribution;
 mod conditions;
 mod cut;
+mod difference;
 mod entries;
 mod graph;
 mod hits;
@@ -16,6 +17,7 @@ mod occurrences;
 mod order;
 mod partial;
 mod places;
+mod record;
 mod sets;
 mod state;
 mod submodules;
@@ -24,7 +26,8 @@ mod token;
 
 use std::path::PathBuf;
 
-use absent::Links;
+use record::Recorder;
+use token::Tokens;
 
 use crate::detect::Detector;
 use crate::finding::Finding;
@@ -37,20 +40,22 @@ use crate::source::{NotScanned, Objects};
 pub use cut::{lacking, missing};
 pub use hits::Subject;
 pub use names::Names;
+pub use record::Record;
 pub use state::State;
 pub use submodules::Submodules;
 
 /// Scans the objects of `store`, that of `repository`, for `detector`: blobs, commits, tags, and the names in trees. With
 /// `full_scan` nothing is left out because it was seen in another version; the findings are the
-/// same.
+/// same. With the report comes what was noted for [`attribute`].
 pub fn scan(
     repository: &Repository,
     store: &ObjectStore,
     full_scan: bool,
     detector: &Detector,
     progress: &Progress,
-) -> Report {
-    scan_what_is_new(repository, store, None, full_scan, detector, progress).0
+) -> (Report, Record) {
+    let scanned = scan_what_is_new(repository, store, None, full_scan, detector, progress);
+    (scanned.report, scanned.record)
 }
 
 /// As [`scan()`], without what `known` has read already with the rules of the digest `rules`. What
@@ -64,16 +69,22 @@ pub fn scan_after(
     full_scan: bool,
     detector: &Detector,
     progress: &Progress,
-) -> (Report, Option<State>) {
+) -> (Report, Record, Option<State>) {
     // Listed first: what arrives meanwhile may be missed, and must not count as read.
     let mut next = State::now(store, rules);
-    let (report, trees) = scan_what_is_new(repository, store, known, full_scan, detector, progress);
-    next.note(&report.findings, trees);
-    let complete = report.complete();
-    (report, complete.then_some(next))
+    let scanned = scan_what_is_new(repository, store, known, full_scan, detector, progress);
+    next.note(&scanned.report.findings, scanned.trees);
+    let complete = scanned.report.complete();
+    (scanned.report, scanned.record, complete.then_some(next))
 }
 
-/// The report, and the trees with names in which something was found.
+struct Scanned {
+    report: Report,
+    record: Record,
+    /// The trees with names in which something was found.
+    trees: Vec<ObjectId>,
+}
+
 fn scan_what_is_new(
     repository: &Repository,
     store: &ObjectStore,
@@ -81,7 +92,7 @@ fn scan_what_is_new(
     full_scan: bool,
     detector: &Detector,
     progress: &Progress,
-) -> (Report, Vec<ObjectId>) {
+) -> Scanned {
     let packs = known.map(State::packs).unwrap_or_default();
     let knows = |id: &ObjectId| known.is_some_and(|known| known.knows(id));
     let mut selection = Selection::of(&[Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree]);
@@ -89,17 +100,20 @@ fn scan_what_is_new(
         selection = selection.without(&knows).without_packs(&packs);
     }
     let names = Names::new(store, detector);
-    let links = Links::new(repository);
-    let watch = |object: &ObjectRef<'_>| match object.kind {
-        Kind::Tree => names.tree(object),
-        Kind::Commit => links.commit(object),
-        Kind::Blob | Kind::Tag => {}
+    let is_found = |name: &[u8]| names.holds(name);
+    let recorder = Recorder::new(store, Tokens::new(), &is_found);
+    let watch = |object: &ObjectRef<'_>| {
+        if object.kind == Kind::Tree {
+            names.tree(object);
+        }
+        recorder.see(object);
     };
     let objects = Objects::new(store)
         .selecting(selection)
         .full_scan(full_scan)
         .watched_by(&watch);
     let mut report = scan::run(&objects, detector, progress);
+    let record = recorder.finish(known.is_none());
     let found = names.found();
     let mut findings = std::mem::take(&mut report.findings)
         .into_iter()
@@ -110,10 +124,15 @@ fn scan_what_is_new(
     }
     report.findings = scan::sorted(findings);
     report.not_scanned.extend(path_rules(detector));
-    report.not_scanned.extend(links.lacking(repository, store));
+    let lacking = absent::lacking(&record, repository, store);
+    report.not_scanned.extend(lacking);
     report.not_scanned.sort();
     report.not_scanned.dedup();
-    (report, found.trees)
+    Scanned {
+        report,
+        record,
+        trees: found.trees,
+    }
 }
 
 /// Says that rules which look at paths alone were not asked: paths are looked for only where something
@@ -134,9 +153,11 @@ fn path_rules(detector: &Detector) -> Option<NotScanned> {
 /// Tells of each finding of `report`, a scan of the objects of `repository`, where in history it
 /// is. Objects become the paths at which they stand, and what conditions of `detector`'s rules on
 /// paths and commits leave out there is taken out. Nothing is read where nothing was found.
+/// `record` is what the scan has noted; without it, all commits and trees are read.
 /// `branches` are those of which it must be known whether they hold it, however many do.
 pub fn attribute(
     report: &mut Report,
+    record: Option<Record>,
     repository: &Repository,
     store: &ObjectStore,
     detector: &Detector,
@@ -144,7 +165,7 @@ pub fn attribute(
     branches: &[String],
 ) {
     let kind = Places::OfObjects { detector, branches };
-    attribute_with(report, repository, store, progress, kind);
+    attribute_with(report, record, repository, store, progress, kind);
 }
 
 /// Says in what an occurrence of a finding stands.
@@ -159,7 +180,8 @@ pub fn attribute_places(
     progress: &Progress,
     subject: Subjects<'_>,
 ) {
-    attribute_with(report, repository, store, progress, Places::Known(subject));
+    let kind = Places::Known(subject);
+    attribute_with(report, None, repository, store, progress, kind);
 }
 
 /// What is known of the places of findings.
@@ -176,6 +198,7 @@ enum Places<'p> {
 
 fn attribute_with(
     report: &mut Report,
+    record: Option<Record>,
     repository: &Repository,
     store: &ObjectStore,
     progress: &Progress,
@@ -195,6 +218,7 @@ fn attribute_with(
         &report.findings,
         repository,
         store,
+        record,
         of,
         &mut not_read,
         &stopped,

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::entries;
@@ -25,6 +26,8 @@ pub(super) struct Found {
     /// Trees that hold such a name.
     pub(super) trees: Vec<ObjectId>,
     names: HashSet<Box<[u8]>>,
+    /// The names in which something was found.
+    holding: HashSet<Box<[u8]>>,
 }
 
 impl Found {
@@ -40,6 +43,8 @@ pub struct Names<'n> {
     hash: HashKind,
     detector: &'n Detector,
     found: Mutex<Found>,
+    /// Whether something was found in a name.
+    any: AtomicBool,
 }
 
 impl<'n> Names<'n> {
@@ -50,6 +55,7 @@ impl<'n> Names<'n> {
             hash: store.hash(),
             detector,
             found: Mutex::default(),
+            any: AtomicBool::new(false),
         }
     }
 
@@ -78,9 +84,16 @@ impl<'n> Names<'n> {
         self.detector.notices(&lines, Some(&changed))
     }
 
+    /// Whether something was found in `name`. It is known of every name in a tree that was looked at.
+    pub(super) fn holds(&self, name: &[u8]) -> bool {
+        self.any.load(Ordering::Relaxed) && self.lock().holding.contains(name)
+    }
+
     /// Scans a name of the tree `tree`; each name once.
     fn look(&self, name: &[u8], tree: &ObjectId) {
-        if self.lock().is_known(name) {
+        // Nobody else passes the name meanwhile, and takes it for harmless.
+        let mut found = self.lock();
+        if found.is_known(name) {
             return;
         }
         let origin = Origin::Name {
@@ -88,8 +101,9 @@ impl<'n> Names<'n> {
             path: super::path_of(name),
         };
         let findings = self.detector.scan(&Blob::whole(&origin, name));
-        let mut found = self.lock();
         if !findings.is_empty() {
+            self.any.store(true, Ordering::Relaxed);
+            found.holding.insert(name.into());
             found.trees.push(*tree);
         }
         for finding in findings {

@@ -47,7 +47,8 @@ impl State {
     /// What `store` holds now.
     #[must_use]
     pub(super) fn now(store: &ObjectStore, rules: &str) -> Self {
-        let (packs, mut ids) = store.listing(short);
+        let mut ids = Vec::new();
+        let packs = store.listing(|id| ids.push(short(id)));
         ids.sort_unstable();
         ids.dedup();
         Self {

@@ -353,8 +353,16 @@ fn compare(seed: u64) {
     let store = ObjectStore::open(&repository).unwrap();
     let detector = Detector::new(&RuleSet::builtin());
     let progress = Progress::default();
-    let mut report = history::scan(&repository, &store, false, &detector, &progress);
-    history::attribute(&mut report, &repository, &store, &detector, &progress, &[]);
+    let (mut report, record) = history::scan(&repository, &store, false, &detector, &progress);
+    history::attribute(
+        &mut report,
+        Some(record),
+        &repository,
+        &store,
+        &detector,
+        &progress,
+        &[],
+    );
     assert_eq!(report.not_scanned, [], "seed {seed}");
     let oracle = Oracle::new(&kit, seed);
     for number in 0..KEYS as u64 {

@@ -169,8 +169,16 @@ fn check_attribution(folder: &Path, story: &str, detector: &Detector, places: &P
     let repository = Repository::discover(folder).expect("a repository");
     let store = store_of(folder);
     let progress = Progress::default();
-    let mut report = history::scan(&repository, &store, false, detector, &progress);
-    history::attribute(&mut report, &repository, &store, detector, &progress, &[]);
+    let (mut report, record) = history::scan(&repository, &store, false, detector, &progress);
+    history::attribute(
+        &mut report,
+        Some(record),
+        &repository,
+        &store,
+        detector,
+        &progress,
+        &[],
+    );
     history_log::check(folder, story, &report, places)
 }
 

@@ -61,14 +61,14 @@ fn one(
     progress: &Progress,
 ) -> Result<Report> {
     let store = ObjectStore::open(repository).context("cannot read the repository")?;
-    let mut report = match states.path(submodule, repository) {
+    let (mut report, record) = match states.path(submodule, repository) {
         None => history::scan(repository, &store, arguments.full_scan, detector, progress),
         Some(path) => {
             let known = states.read(&path);
             if known.is_some() && submodule.is_none() {
                 progress.set_extent(Extent::NewObjects);
             }
-            let (report, next) = history::scan_after(
+            let (report, record, next) = history::scan_after(
                 repository,
                 &store,
                 known.as_ref(),
@@ -78,12 +78,13 @@ fn one(
                 progress,
             );
             states.write(&path, known, next);
-            report
+            (report, record)
         }
     };
     let branches = &arguments.branch;
     history::attribute(
         &mut report,
+        Some(record),
         repository,
         &store,
         detector,

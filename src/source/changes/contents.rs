@@ -282,9 +282,13 @@ pub(super) const EMPTY_TREES: [&str; 2] = [
 /// Whether `id` is that of the tree without entries, which need not be stored.
 #[must_use]
 pub fn is_empty_tree(id: ObjectId) -> bool {
-    EMPTY_TREES
-        .iter()
-        .any(|empty| ObjectId::from_hex(empty.as_bytes()) == Some(id))
+    empty_trees().any(|empty| empty == id)
+}
+
+/// The ids of the tree without entries, one for each hash.
+pub fn empty_trees() -> impl Iterator<Item = ObjectId> {
+    let ids = EMPTY_TREES.iter();
+    ids.filter_map(|empty| ObjectId::from_hex(empty.as_bytes()))
 }
 
 fn first_line(said: &[u8], otherwise: &str) -> String {

@@ -24,7 +24,7 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
-pub use contents::{ChangeError, Contents, is_empty_tree};
+pub use contents::{ChangeError, Contents, empty_trees, is_empty_tree};
 
 use settings::Settings;
 

@@ -49,6 +49,38 @@ impl<'c> Commit<'c> {
     }
 }
 
+/// What a commit leads to and when it was made: all that a walk over a history asks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitLinks {
+    /// The directory at its root.
+    pub tree: ObjectId,
+    /// When it was committed, in seconds since 1970; 0 where that cannot be read.
+    pub seconds: i64,
+}
+
+impl CommitLinks {
+    /// Reads the content of a commit object as far as the committer, and adds its parents to
+    /// `parents`, in order. `None` where it names no tree.
+    pub fn parse(content: &[u8], parents: &mut Vec<ObjectId>) -> Option<Self> {
+        let (mut tree, mut seconds, mut rest) = (None, 0, content);
+        while let Some((line, after)) = header_line(&mut rest) {
+            match line {
+                b"tree" => tree = ObjectId::from_hex(after),
+                b"parent" => parents.extend(ObjectId::from_hex(after)),
+                b"committer" => {
+                    seconds = Signature::parse(after).seconds;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        Some(Self {
+            tree: tree?,
+            seconds,
+        })
+    }
+}
+
 /// Takes the next header line off `rest`: its word and its value. At the empty line before the
 /// message it takes that line and returns `None`. Continuation lines give an empty word.
 pub(super) fn header_line<'c>(rest: &mut &'c [u8]) -> Option<(&'c [u8], &'c [u8])> {
@@ -105,7 +137,15 @@ mod tests {
         assert_eq!((commit.author.seconds, commit.author.offset), (12, 90));
         assert_eq!(commit.committer.offset, -120);
         assert_eq!(commit.message, b"Hi\n\nthere");
+        let mut parents = Vec::new();
+        let links = CommitLinks::parse(text.as_bytes(), &mut parents);
+        let expected = CommitLinks {
+            tree: commit.tree.expect("a tree"),
+            seconds: 13,
+        };
+        assert_eq!((links, parents), (Some(expected), commit.parents));
         assert!(Commit::parse(b"garbage").is_none());
+        assert!(CommitLinks::parse(b"garbage", &mut Vec::new()).is_none());
         assert_eq!(Signature::parse(b"no address").person, b"no address");
     }
 }

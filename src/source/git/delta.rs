@@ -61,31 +61,61 @@ pub(super) fn apply_changed(
     delta: &[u8],
     sizes: Sizes,
     output: &mut [u8],
-    changed: &mut Vec<Range<usize>>,
+    changed: &mut Changed,
 ) -> Result<(), ObjectError> {
-    changed.clear();
+    changed.ranges.clear();
+    changed.resumes.clear();
     let mut source = 0;
-    let mut add = |range: Range<usize>| match changed.last_mut() {
-        Some(last) if last.end == range.start => last.end = range.end,
-        _ => changed.push(range),
-    };
     run(base, delta, sizes, output, |at, piece| match piece {
         Piece::New(length) => {
-            add(at..at + length);
+            changed.add(at..at + length, base.len());
             // Whatever is copied next stands beside new bytes, not beside its old neighbour: the
             // seam is already covered by their range.
         }
         Piece::Copy(from, length) => {
             if from != source {
-                add(at..at);
+                changed.add(at..at, base.len());
             }
+            changed.resume(at, from);
             source = from + length;
         }
     })?;
     if source != base.len() {
-        add(output.len()..output.len());
+        changed.add(output.len()..output.len(), base.len());
     }
     Ok(())
+}
+
+/// What is new in an object that was made from a base.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// The stretches.
+    pub(super) ranges: Vec<Range<usize>>,
+    /// For each of them, where in the base the copying goes on behind it: at its end if nothing follows.
+    pub(super) resumes: Vec<usize>,
+}
+
+impl Changed {
+    #[inline]
+    fn add(&mut self, range: Range<usize>, resumes: usize) {
+        match self.ranges.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => {
+                self.ranges.push(range);
+                self.resumes.push(resumes);
+            }
+        }
+    }
+
+    /// What follows the place `at` of the object stands at `from` in the base.
+    #[inline]
+    fn resume(&mut self, at: usize, from: usize) {
+        if let (Some(last), Some(resumes)) = (self.ranges.last(), self.resumes.last_mut())
+            && last.end == at
+        {
+            *resumes = from;
+        }
+    }
 }
 
 /// A delta of which this much is made is first run dry: a few bytes can declare any size.
@@ -206,12 +236,17 @@ mod tests {
     fn changed(base: &[u8], delta: &[u8]) -> (Vec<u8>, Vec<Range<usize>>) {
         let sizes = sizes(delta).expect("sizes");
         let mut output = vec![0; sizes.result as usize];
-        let mut ranges = vec![];
-        apply_changed(base, delta, sizes, &mut output, &mut ranges).expect("a good delta");
+        let mut changed = Changed::default();
+        apply_changed(base, delta, sizes, &mut output, &mut changed).expect("a good delta");
+        for (number, (range, &from)) in changed.ranges.iter().zip(&changed.resumes).enumerate() {
+            let next = changed.ranges.get(number + 1);
+            let copied = &output[range.end..next.map_or(output.len(), |next| next.start)];
+            assert!(base[from..].starts_with(copied));
+        }
         let mut plain = vec![0; sizes.result as usize];
         apply(base, delta, sizes, &mut plain).expect("a good delta");
         assert_eq!(plain, output);
-        (output, ranges)
+        (output, changed.ranges)
     }
 
     #[test]

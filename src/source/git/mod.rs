@@ -28,13 +28,13 @@ pub mod repository;
 pub mod tag;
 pub mod tree;
 
-pub use commit::Commit;
+pub use commit::{Commit, CommitLinks};
 pub use error::ObjectError;
 pub use header::Part;
 pub use object_id::{HashKind, ObjectId};
 pub use object_store::{NotRead, ObjectStore};
 pub use object_walk::Selection;
-pub use pack_walk::{LargeBlob, ObjectRef, Visit};
+pub use pack_walk::{LargeBlob, MadeFrom, ObjectRef, Visit};
 pub use refs::{Reference, Refs};
 pub use repository::{Repository, RepositoryError};
 pub use tag::Tag;

@@ -197,8 +197,10 @@ fn whole(id: ObjectId, kind: Kind, bytes: &[u8]) -> ObjectRef<'_> {
         kind,
         bytes,
         changed: None,
+        made_from: None,
         name: Name::Id(id),
         marked: Cell::new(false),
+        note: Cell::new(None),
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::buffer::{Buffer, Pool};
-use super::delta;
+use super::delta::{self, Changed};
 use super::inflate::{Inflater, ROOM};
 use super::pack::{Entry, Pack, check_size};
 use super::pack_plan::Plan;
@@ -34,8 +34,25 @@ pub struct ObjectRef<'o> {
     /// of it came from the base, where something else stood between them. `None` where everything
     /// counts as new.
     pub changed: Option<&'o [Range<usize>]>,
+    /// For an object that was made from another one that was shown before: that one, marked or not.
+    pub made_from: Option<MadeFrom<'o>>,
     pub(super) name: Name<'o>,
     pub(super) marked: Cell<bool>,
+    pub(super) note: Cell<Option<u32>>,
+}
+
+/// What an object was made from.
+#[derive(Clone, Copy, Debug)]
+pub struct MadeFrom<'o> {
+    /// Its content.
+    pub bytes: &'o [u8],
+    /// What is new in the object that was made of it, as [`ObjectRef::changed`] tells it.
+    pub changed: &'o [Range<usize>],
+    /// For each range of `changed`, where in `bytes` what follows it was copied from: the end if nothing
+    /// follows.
+    pub resumes: &'o [usize],
+    /// What was noted of it.
+    pub note: Option<u32>,
 }
 
 /// Where an object's id is to be had.
@@ -65,6 +82,12 @@ impl ObjectRef<'_> {
     /// Asks that whatever is made from this object is shown without `changed`.
     pub fn mark(&self) {
         self.marked.set(true);
+    }
+
+    /// Notes a number, which is told of whatever is made from this object. That is shown later, by
+    /// the same thread.
+    pub fn note(&self, number: u32) {
+        self.note.set(Some(number));
     }
 }
 
@@ -201,7 +224,7 @@ struct Worker {
     inflater: Inflater,
     pool: Pool,
     delta: Buffer,
-    changed: Vec<Range<usize>>,
+    changed: Changed,
     children: Vec<u32>,
 }
 
@@ -228,21 +251,27 @@ struct Input<'i> {
 struct Base {
     content: Buffer,
     children: usize,
-    /// Whether it was shown and not marked.
-    clean: bool,
+    shown: Option<Shown>,
+}
+
+/// An object was shown: what its visitor has said of it.
+#[derive(Clone, Copy)]
+struct Shown {
+    marked: bool,
+    note: Option<u32>,
 }
 
 impl<'w> Walker<'w> {
     fn tree(&mut self, root: u32) {
         match self.root(root) {
-            Ok(Some((content, clean))) => self.descend(root, content, clean),
+            Ok(Some((content, shown))) => self.descend(root, content, shown),
             Ok(None) => {}
             Err(error) => self.fail(root, &error),
         }
     }
 
     /// Reads and shows a whole entry. `None` where nothing is left to do with it.
-    fn root(&mut self, root: u32) -> Result<Option<(Buffer, bool)>, ObjectError> {
+    fn root(&mut self, root: u32) -> Result<Option<(Buffer, Option<Shown>)>, ObjectError> {
         let (entry, input) = self.entry(root)?;
         let kind = self.plan.kind(root);
         let alone = self.plan.weight(root) == 1 && self.plan.is_shown(root);
@@ -261,14 +290,14 @@ impl<'w> Walker<'w> {
             self.worker.pool.give(content);
             return Err(error);
         }
-        let clean = self.show(root, &content, false);
-        Ok(Some((content, clean)))
+        let shown = self.show(root, &content, None);
+        Ok(Some((content, shown)))
     }
 
     /// Makes and shows everything below `root`.
-    fn descend(&mut self, root: u32, content: Buffer, clean: bool) {
+    fn descend(&mut self, root: u32, content: Buffer, shown: Option<Shown>) {
         let mut bases = Vec::new();
-        self.push(&mut bases, root, content, clean);
+        self.push(&mut bases, root, content, shown);
         while let Some(base) = bases.last() {
             if self.visit.stopped() {
                 break;
@@ -283,7 +312,7 @@ impl<'w> Walker<'w> {
                 self.pop(&mut bases);
             }
             match made {
-                Ok((content, clean)) => self.push(&mut bases, child, content, clean),
+                Ok((content, shown)) => self.push(&mut bases, child, content, shown),
                 Err(error) => self.fail(child, &error),
             }
         }
@@ -295,7 +324,7 @@ impl<'w> Walker<'w> {
         if list.len() > from { list.pop() } else { None }
     }
 
-    fn push(&mut self, bases: &mut Vec<Base>, entry: u32, content: Buffer, clean: bool) {
+    fn push(&mut self, bases: &mut Vec<Base>, entry: u32, content: Buffer, shown: Option<Shown>) {
         let live: u64 = bases.iter().map(|base| base.content.len() as u64).sum();
         if live > self.limit.saturating_add(BASES_BUDGET) {
             return self.fail_below(entry);
@@ -308,7 +337,7 @@ impl<'w> Walker<'w> {
             bases.push(Base {
                 content,
                 children,
-                clean,
+                shown,
             });
         }
     }
@@ -320,7 +349,7 @@ impl<'w> Walker<'w> {
     }
 
     /// Makes and shows one object out of its base.
-    fn child(&mut self, child: u32, base: &Base) -> Result<(Buffer, bool), ObjectError> {
+    fn child(&mut self, child: u32, base: &Base) -> Result<(Buffer, Option<Shown>), ObjectError> {
         let (entry, input) = self.entry(child)?;
         check_size(entry.size, input.data.len(), self.limit)?;
         let worker = &mut *self.worker;
@@ -339,8 +368,8 @@ impl<'w> Walker<'w> {
         let (delta, changed) = (&worker.delta, &mut worker.changed);
         match delta::apply_changed(&base.content, delta, sizes, &mut content, changed) {
             Ok(()) => {
-                let clean = self.show(child, &content, base.clean);
-                Ok((content, clean))
+                let shown = self.show(child, &content, Some(base));
+                Ok((content, shown))
             }
             Err(error) => {
                 worker.pool.give(content);
@@ -349,20 +378,32 @@ impl<'w> Walker<'w> {
         }
     }
 
-    /// Shows the object, if it is to be shown. Returns whether it was, and was not marked.
-    fn show(&self, entry: u32, bytes: &[u8], from_clean: bool) -> bool {
+    /// Shows the object, which was made from `base`, if it is to be shown.
+    fn show(&self, entry: u32, bytes: &[u8], base: Option<&Base>) -> Option<Shown> {
         if !self.plan.is_shown(entry) {
-            return false;
+            return None;
         }
+        let changed = &self.worker.changed.ranges[..];
+        let base = base.and_then(|base| Some((base, base.shown?)));
         let object = ObjectRef {
             kind: self.plan.kind(entry),
             bytes,
-            changed: from_clean.then_some(&self.worker.changed[..]),
+            changed: base.filter(|(_, shown)| !shown.marked).map(|_| changed),
+            made_from: base.map(|(base, shown)| MadeFrom {
+                bytes: &base.content,
+                changed,
+                resumes: &self.worker.changed.resumes,
+                note: shown.note,
+            }),
             name: self.name(entry),
             marked: Cell::new(false),
+            note: Cell::new(None),
         };
         self.visit.object(&object);
-        !object.marked.get()
+        Some(Shown {
+            marked: object.marked.get(),
+            note: object.note.get(),
+        })
     }
 
     fn name(&self, entry: u32) -> Name<'w> {

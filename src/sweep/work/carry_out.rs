@@ -186,7 +186,7 @@ impl Worker<'_> {
         }
         let detector = &self.rules.detector;
         let report = &mut scanned.report;
-        history::attribute(report, &repository, &store, detector, progress, &[]);
+        history::attribute(report, None, &repository, &store, detector, progress, &[]);
         if progress.is_stopped() || self.is_stopped() {
             return Err(self.out_of_time());
         }
