@@ -33,6 +33,8 @@ pub(super) struct Compiled {
 #[derive(Debug)]
 pub(super) struct Matcher {
     pub(super) regex: Regex,
+    /// Number of the group that is the secret; 0 for the first that is not empty.
+    group: usize,
     pub(super) plan: Plan,
     /// How it begins, for versions of a text.
     pub(super) beginning: OnceLock<Option<Regex>>,
@@ -88,6 +90,7 @@ impl Compiled {
                 let plan = plan(expression, self.pattern());
                 Some(Matcher {
                     regex,
+                    group: self.pattern().secret_group,
                     plan,
                     beginning: OnceLock::new(),
                 })
@@ -182,6 +185,19 @@ impl Matcher {
         self.regex.search_captures(&input, &mut captures);
         captures.is_match().then_some(captures)
     }
+
+    /// Where the secret of a match stands, of which `whole` is a finding's part: nowhere if the
+    /// group that it must be took no part.
+    pub(super) fn secret(&self, captures: &Captures, whole: &Range<usize>) -> Range<usize> {
+        let group = |number: usize| captures.get_group(number).map(|span| span.range());
+        let secret = match self.group {
+            0 => (1..captures.group_len())
+                .filter_map(group)
+                .find(|range| !range.is_empty()),
+            number => Some(group(number).unwrap_or(whole.start..whole.start)),
+        };
+        secret.unwrap_or(whole.clone())
+    }
 }
 
 impl Matcher {
@@ -200,11 +216,7 @@ impl Matcher {
             let Some(whole) = captures.get_match() else {
                 break;
             };
-            let groups = (1..captures.group_len()).filter_map(|group| captures.get_group(group));
-            let secret = groups
-                .map(|group| group.range())
-                .find(|group| !group.is_empty());
-            if stands_alone(text, &secret.unwrap_or(whole.range())) {
+            if stands_alone(text, &self.secret(&captures, &whole.range())) {
                 start = whole.end().max(start + 1);
                 values.push(captures);
             } else {

@@ -257,6 +257,37 @@ pub(super) fn is_random_value(value: &[u8]) -> bool {
         && is_used_password(b"", value)
 }
 
+/// Whether a value that stands without quotes is random: code has names there, and paths.
+pub(super) fn is_random_bare_value(value: &[u8]) -> bool {
+    value.len() >= 12
+        && !b"/.~&*-+=%!#@".contains(&value[0])
+        && is_random_value(value)
+        && !is_identifier(value)
+}
+
+/// Whether most letters are in what can be spoken, as in a name with digits: `base64Token2`.
+fn is_identifier(value: &[u8]) -> bool {
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic());
+    let begins = |pair: &[u8]| {
+        let [one, other] = [pair[0], pair[1]];
+        one.is_ascii_alphabetic() == other.is_ascii_alphabetic()
+            && !(one.is_ascii_lowercase() && other.is_ascii_uppercase())
+    };
+    let parts = value.chunk_by(|&one, &other| begins(&[one, other]));
+    let spoken: usize = parts.filter(|part| is_spoken(part)).map(<[u8]>::len).sum();
+    spoken * 4 >= letters.count() * 3
+}
+
+/// Whether letters can be a word: a vowel, and no four consonants in a row.
+fn is_spoken(part: &[u8]) -> bool {
+    let is_vowel = |byte: &u8| b"aeiouyAEIOUY".contains(byte);
+    let consonants = part.split(is_vowel).map(<[u8]>::len).max();
+    part.len() >= 3
+        && part.iter().all(u8::is_ascii_alphabetic)
+        && part.iter().any(is_vowel)
+        && consonants.is_some_and(|most| most < 4)
+}
+
 /// The bytes that base64 text stands for, with or without padding; none if it is not base64.
 pub(super) fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let end = text
@@ -297,6 +328,26 @@ mod tests {
             "pA55${w0rd}-7${H}3",
         ] {
             assert!(!is_placeholder(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_told_from_random_values() {
+        for text in [
+            "base64EncodedToken1",
+            "oauth2_token_v2",
+            "cfg.Services.ApiKeyV2",
+            "/run/secrets/db1",
+        ] {
+            assert!(!is_random_bare_value(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "9f86d081884c7d659a2feaa0c55ad015",
+            "kT9xQ2vLm8Zr4WcYb7Nd",
+            "q7zr2kd9w0xm4t1hvb8n",
+            "Zr4-WcYb7_NdkT9x",
+        ] {
+            assert!(is_random_bare_value(text.as_bytes()), "{text}");
         }
     }
 

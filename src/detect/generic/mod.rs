@@ -10,6 +10,8 @@
 mod avx2;
 mod block;
 mod compile;
+#[cfg(test)]
+mod contexts;
 mod fingerprint;
 mod grams;
 mod likeness;
@@ -33,6 +35,8 @@ use compile::{Anchor, Compiled, Filter, Matcher, PathOf, Plan, Subject};
 use grams::Use;
 use prefilter::Prefilter;
 use structure::Candidate;
+
+use regex_automata::util::captures::Captures;
 
 use crate::finding::{Finding, Occurrence};
 use crate::rules::{RuleHandle, RuleSet, TargetedAllowlist};
@@ -60,7 +64,8 @@ struct Match {
     rule: usize,
     whole: Range<usize>,
     secret: Range<usize>,
-    /// How far from the secret the keyword stands, in bytes, where the expression does not say.
+    /// How far from the secret the keyword stands, in bytes, where the expression does not say; the
+    /// most where it does: a rule that asks for a name knows more than one that goes by the form.
     distance: usize,
 }
 
@@ -267,7 +272,7 @@ impl Pass<'_> {
         let searched = self.searched.get(&rule).copied().unwrap_or(0);
         for captures in matcher.values(self.text, &name, searched) {
             let known = self.matches.len();
-            self.take(rule, &captures);
+            self.take(rule, matcher, &captures);
             for found in &mut self.matches[known..] {
                 found.distance = nearby::distance(&name, &found.secret);
             }
@@ -292,7 +297,7 @@ impl Pass<'_> {
         }
         let end = self.text.len().min(start + longest + 2);
         if let Some(captures) = matcher.captures(self.text, start..end, true) {
-            self.take(rule, &captures);
+            self.take(rule, matcher, &captures);
         }
     }
 
@@ -307,7 +312,7 @@ impl Pass<'_> {
             let Some(captures) = matcher.captures(self.text, start..range.end, false) else {
                 return;
             };
-            self.take(rule, &captures);
+            self.take(rule, matcher, &captures);
         }
     }
 
@@ -320,7 +325,7 @@ impl Pass<'_> {
             let Some(captures) = matcher.captures(self.text, start..self.text.len(), false) else {
                 return;
             };
-            self.take(rule, &captures);
+            self.take(rule, matcher, &captures);
             start = self.searched.get(&rule).copied().unwrap_or(usize::MAX);
         }
     }
@@ -339,7 +344,7 @@ impl Pass<'_> {
                     rule,
                     whole: 0..0,
                     secret: 0..0,
-                    distance: 0,
+                    distance: usize::MAX,
                 });
             }
             return;
@@ -356,7 +361,7 @@ impl Pass<'_> {
     }
 
     /// Looks closely at what `rule` matched.
-    fn take(&mut self, rule: usize, captures: &regex_automata::util::captures::Captures) {
+    fn take(&mut self, rule: usize, matcher: &Matcher, captures: &Captures) {
         let Some(found) = captures.get_match() else {
             return;
         };
@@ -364,16 +369,8 @@ impl Pass<'_> {
         let end = found.end().max(found.start() + 1);
         self.searched.insert(rule, end);
         let compiled = &self.engine.rules[rule];
-        let pattern = compiled.pattern();
         let whole = trim_line_feeds(self.text, found.range());
-        let group = |number: usize| captures.get_group(number).map(|span| span.range());
-        let secret = match pattern.secret_group {
-            0 => (1..captures.group_len())
-                .filter_map(group)
-                .find(|range| !range.is_empty()),
-            number => Some(group(number).unwrap_or(whole.start..whole.start)),
-        };
-        let secret = secret.unwrap_or(whole.clone());
+        let secret = matcher.secret(captures, &whole);
         let Some(secret) = self.looks_real(compiled, &whole, secret) else {
             return;
         };
@@ -382,7 +379,7 @@ impl Pass<'_> {
                 rule,
                 whole,
                 secret,
-                distance: 0,
+                distance: usize::MAX,
             });
         }
     }

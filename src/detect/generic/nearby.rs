@@ -9,9 +9,9 @@
 use std::ops::Range;
 
 /// How far before a value its name may stand, in bytes and in lines.
-const NAME_BEFORE: (usize, usize) = (384, 8);
+const NAME_BEFORE: (usize, usize) = (384, 12);
 /// How far after a value its name may stand, in bytes and in lines.
-const NAME_AFTER: (usize, usize) = (200, 3);
+const NAME_AFTER: (usize, usize) = (300, 5);
 /// How far from its name a value begins or ends, in bytes.
 pub(super) const FARTHEST: usize = NAME_BEFORE.0;
 /// Longest name before a value that is read, in bytes.
@@ -58,10 +58,71 @@ const PUBLIC: [&str; 37] = [
     "username",
 ];
 
-/// What names of providers are written together with.
-const COMPOUNDS: [&str; 11] = [
-    "api", "auth", "client", "cloud", "key", "pass", "rest", "sdk", "search", "secret", "token",
+/// Last words of an argument before a value that say the value is public: others may be what the
+/// argument itself is.
+const PUBLIC_ARGUMENTS: [&str; 12] = [
+    "checksum",
+    "commit",
+    "digest",
+    "fingerprint",
+    "hash",
+    "id",
+    "ids",
+    "md5",
+    "revision",
+    "sha",
+    "sha1",
+    "sha256",
 ];
+
+/// What names of providers are written together with.
+const COMPOUNDS: [&str; 40] = [
+    "access",
+    "account",
+    "admin",
+    "ai",
+    "api",
+    "app",
+    "auth",
+    "bot",
+    "ci",
+    "client",
+    "cloud",
+    "com",
+    "config",
+    "cred",
+    "db",
+    "dev",
+    "hq",
+    "io",
+    "js",
+    "key",
+    "labs",
+    "org",
+    "pass",
+    "preview",
+    "prod",
+    "project",
+    "py",
+    "rest",
+    "sdk",
+    "search",
+    "secret",
+    "server",
+    "service",
+    "smtp",
+    "token",
+    "url",
+    "user",
+    "web",
+    "hook",
+    "integration",
+];
+
+/// Length from which a keyword is no beginning of an English word.
+const NO_WORD: usize = 7;
+/// Letters in one case from which a value may be random: no identifier has so many without a sign.
+const NO_IDENTIFIER: usize = 24;
 
 /// Where values of the name at `name` in `text` may stand.
 pub(super) fn window(text: &[u8], name: &Range<usize>) -> Range<usize> {
@@ -93,18 +154,26 @@ pub(super) fn is_name(text: &[u8], name: &Range<usize>) -> bool {
         return true;
     };
     let follows = last.is_ascii_alphabetic() && next.is_ascii_alphabetic();
+    let is_long = name.len() >= NO_WORD && text[name.clone()].iter().all(u8::is_ascii_alphabetic);
     let capital = last.is_ascii_lowercase() && next.is_ascii_uppercase();
     let compound = |end: &str| {
         let rest = text.get(name.end..name.end + end.len());
         rest.is_some_and(|rest| rest.eq_ignore_ascii_case(end.as_bytes()))
     };
-    !follows || capital || COMPOUNDS.iter().any(|end| compound(end))
+    !follows || capital || is_long || COMPOUNDS.iter().any(|end| compound(end))
 }
 
 /// Whether a value is made of words: an identifier, as long as a key by chance. Letters alone
 /// whose case hardly ever changes, or only where a word begins; of 20 random letters and digits one in
-/// a thousand are so.
+/// a thousand are so. Many letters in one case are words only if enough of them are vowels.
 pub(super) fn is_words(value: &[u8]) -> bool {
+    let vowels = value.iter().filter(|byte| b"aeiouAEIOU".contains(byte));
+    if value.len() >= NO_IDENTIFIER
+        && (value.iter().all(u8::is_ascii_lowercase) || value.iter().all(u8::is_ascii_uppercase))
+        && vowels.count() * 10 < value.len() * 3
+    {
+        return false;
+    }
     let changes = value
         .windows(2)
         .filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase())
@@ -129,17 +198,23 @@ pub(super) fn is_camel_case(value: &[u8]) -> bool {
 pub(super) fn stands_alone(text: &[u8], range: &Range<usize>) -> bool {
     let before = range.start.checked_sub(1).map(|at| text[at]);
     let user_of_url = text[..range.start].ends_with(b"://");
-    (user_of_url || before.is_none_or(opens)) && text.get(range.end).copied().is_none_or(closes)
+    let after = &text[range.end..];
+    let ends_sentence = matches!(
+        after,
+        [b'.' | b'!' | b'?'] | [b'.' | b'!' | b'?', b' ' | b'\r' | b'\n', ..]
+    );
+    (user_of_url || before.is_none_or(opens))
+        && (ends_sentence || after.first().copied().is_none_or(closes))
 }
 
 /// Whether a value may begin after `byte`.
 fn opens(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || b"\"'`=:(,[{<>|;".contains(&byte)
+    byte.is_ascii_whitespace() || !byte.is_ascii() || b"\"'`=:(,[{<>|;*~".contains(&byte)
 }
 
 /// Whether a value may end before `byte`.
 fn closes(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || b"\"'`,;)]}<>|&:@\\".contains(&byte)
+    byte.is_ascii_whitespace() || !byte.is_ascii() || b"\"'`,;)]}<>|&:@\\*~".contains(&byte)
 }
 
 /// Where after `at` the next value may begin, at least one byte on.
@@ -152,10 +227,17 @@ pub(super) fn next_beginning(text: &[u8], at: usize) -> usize {
 /// Whether the name under which a value stands says that it is no secret: `app_id`, `sha256`.
 pub(super) fn is_public(text: &[u8], value: &Range<usize>) -> bool {
     let label = label(&text[..value.start]);
-    let words = words(label);
+    let mut words = words(label.name);
+    // What is converted stands before the word: `keyToAccount(`.
+    if let Some(to) = words.iter().position(|word| word == "to") {
+        words.truncate(to);
+    }
     let Some((last, before)) = words.split_last() else {
         return false;
     };
+    if label.is_argument {
+        return PUBLIC_ARGUMENTS.contains(&last.as_str());
+    }
     let secret = before
         .last()
         .is_some_and(|word| word == "secret" || word == "token");
@@ -165,18 +247,43 @@ pub(super) fn is_public(text: &[u8], value: &Range<usize>) -> bool {
     PUBLIC.contains(&last.as_str()) && !secret || public && last == "key"
 }
 
+/// What stands before a value.
+struct Label<'t> {
+    name: &'t [u8],
+    /// Whether it is an argument of its own: `set("app_id", "`.
+    is_argument: bool,
+}
+
 /// The name before a value, on its line: `app_id` of `app_id = "`; without one, the word before.
-fn label(before: &[u8]) -> &[u8] {
-    let sign = |byte: u8| b" \t\"'`=:(>[{,".contains(&byte);
-    let end = before
-        .iter()
-        .rposition(|&byte| !sign(byte))
-        .map_or(0, |at| at + 1);
-    let start = before[..end]
-        .iter()
-        .rposition(|&byte| !(byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)))
-        .map_or(0, |at| at + 1);
-    &before[start.max(end.saturating_sub(LONGEST_LABEL))..end]
+/// `Secret ID` is one name.
+fn label(before: &[u8]) -> Label<'_> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    let end_of = |text: &[u8]| {
+        let sign = |byte: u8| b" \t\"'`=:(>[{,\\".contains(&byte);
+        text.iter()
+            .rposition(|&byte| !sign(byte))
+            .map_or(0, |at| at + 1)
+    };
+    let start_of = |text: &[u8]| {
+        let found = text.iter().rposition(|&byte| !is_name(byte));
+        found.map_or(0, |at| at + 1)
+    };
+    let end = end_of(before);
+    let mut start = start_of(&before[..end]);
+    let first = before[..start].strip_suffix(b" ").unwrap_or_default();
+    let word = &first[start_of(first)..];
+    if word.eq_ignore_ascii_case(b"secret") || word.eq_ignore_ascii_case(b"token") {
+        start -= word.len() + 1;
+    }
+    let signs = &before[end..];
+    let is_argument = signs.contains(&b',');
+    // A variable that is an argument, too, says nothing of the next one.
+    let is_quoted = signs.first().is_some_and(|sign| b"\"'`\\".contains(sign));
+    let name = match is_argument && !is_quoted {
+        true => &[],
+        false => &before[start.max(end.saturating_sub(LONGEST_LABEL))..end],
+    };
+    Label { name, is_argument }
 }
 
 /// The words of a name, in lower case: two of `appId`, `app_id`, `APP-ID`.
@@ -218,6 +325,9 @@ mod tests {
             "md5(",
             "client-id: ",
             "x.clientID = ",
+            "set(\"app_id\", \"",
+            "Accessor ID = ",
+            "{\\\"client_id\\\": \\\"",
         ] {
             assert!(public(before), "{before}");
         }
@@ -232,6 +342,11 @@ mod tests {
             "token:\n  ",
             "paid = ",
             "\n",
+            "Secret ID    = ",
+            "privateKeyToAccount('",
+            "new Client(\"acme-project\", \"",
+            "new Client(CLIENT_ID, \"",
+            "VALUES ('acme_account', '",
         ] {
             assert!(!public(before), "{before}");
         }
@@ -248,7 +363,7 @@ mod tests {
         );
         assert_eq!(text[at..window.end].matches('\n').count(), NAME_BEFORE.1);
         let long = [b"x".repeat(1000), b"NAME".to_vec(), b"x".repeat(1000)].concat();
-        assert_eq!(super::window(&long, &(1000..1004)), 800..1388);
+        assert_eq!(super::window(&long, &(1000..1004)), 700..1388);
     }
 
     #[test]
@@ -265,9 +380,11 @@ mod tests {
             "expotoken",
             "EXPOKEY",
             "expo2",
+            "expohq",
         ] {
             assert!(is(text, "expo"), "{text}");
         }
+        assert!(is("datadoghqeu", "datadog"));
         assert!(!is("export", "expo") && !is("EXPORT", "expo") && !is("heroku_appx", "heroku_app"));
     }
 
@@ -282,6 +399,7 @@ mod tests {
         ] {
             assert!(is_words(text.as_bytes()), "{text}");
         }
+        assert!(!is_words(b"qwzkjhgtrplmnbvcxsdfghaqtzpk"));
         assert!(!is_words(b"hGtRkWqzPmLsXcVbNdFjTzWq") && !is_words(b"responsivedesignmod3"));
     }
 
@@ -299,6 +417,10 @@ mod tests {
             "user:0a1b@host",
             "Bearer 0a1b\n",
             "\\\"0a1b\\\"",
+            "it is 0a1b.",
+            "0a1b. Do",
+            "**0a1b**",
+            "“0a1b”",
         ] {
             assert!(alone(text), "{text}");
         }

@@ -8,6 +8,8 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 const HEAD_LIMIT: usize = 100;
 /// Most ways in which an expression may begin, or strings that it may stand for.
 pub(super) const WAYS_LIMIT: usize = 96;
+/// Most strings that matches are taken to be made of.
+const SKELETONS: usize = 512;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,15 +255,21 @@ fn skeletons(hir: &Hir) -> Vec<Vec<u8>> {
             }
         }
     };
-    if strings.len() > WAYS_LIMIT {
+    if strings.len() > SKELETONS {
         return gap();
     }
     strings
 }
 
+/// Bytes of the strings, on average.
+fn words(strings: &[Vec<u8>]) -> usize {
+    let known = strings.iter().flatten().filter(|&&byte| byte != GAP);
+    known.count() / strings.len().max(1)
+}
+
 fn product(before: &[Vec<u8>], after: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    if before.len() * after.len() > WAYS_LIMIT {
-        // Keeps the longer choice: what it forgets only makes the engine look further.
+    if before.len() * after.len() > SKELETONS {
+        // Keeps what is said in more words: what it forgets only makes the engine look further.
         let gap = vec![GAP];
         let joined = |strings: &[Vec<u8>], front: bool| {
             strings
@@ -272,7 +280,7 @@ fn product(before: &[Vec<u8>], after: &[Vec<u8>]) -> Vec<Vec<u8>> {
                 })
                 .collect()
         };
-        return match before.len() > after.len() {
+        return match words(before) > words(after) {
             true => joined(before, true),
             false => joined(after, false),
         };

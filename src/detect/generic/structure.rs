@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use data_encoding::BASE64URL_NOPAD;
 
-use super::likeness::{base64, is_local, is_machine_made, is_random_value, is_used_password};
+use super::likeness::{
+    base64, is_local, is_machine_made, is_random_bare_value, is_random_value, is_used_password,
+};
 use super::manifest::secret_value;
 use crate::rules::crc32;
 use crate::rules::pattern::{Checksum, Structure};
@@ -24,6 +26,11 @@ pub(super) struct Candidate<'t> {
 impl Candidate<'_> {
     fn secret(&self) -> &[u8] {
         &self.text[self.secret.clone()]
+    }
+
+    fn is_quoted(&self) -> bool {
+        let before = self.text[..self.secret.start].last();
+        before.is_some_and(|byte| b"\"'`".contains(byte))
     }
 }
 
@@ -53,7 +60,8 @@ pub(super) fn check(structure: Structure, candidate: &Candidate<'_>) -> Option<R
         }
         Structure::DiscordToken => is_discord_token(secret),
         Structure::UrlPassword => is_url_password(candidate),
-        Structure::GenericValue => is_random_value(secret),
+        Structure::GenericValue if candidate.is_quoted() => is_random_value(secret),
+        Structure::GenericValue => is_random_bare_value(secret),
     };
     holds.then(|| candidate.secret.clone())
 }

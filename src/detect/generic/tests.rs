@@ -61,6 +61,26 @@ fn the_secret_is_the_group_that_is_named() {
 }
 
 #[test]
+fn the_group_that_is_named_must_stand_by_itself() {
+    let rule = "[[rules]]\nid='a'\nregex='(?:([a-z]{4})-)?([0-9]{8})'\nkeywords=['acme']\nnearKeyword=true\n";
+    let found = |group: usize, text: &str| secrets(&format!("{rule}secretGroup={group}"), text);
+    let text = "acme: \"prod-12345670\", \"98765430\"";
+    assert_eq!(found(0, text), ["98765430"]);
+    assert_eq!(found(2, text), ["98765430"]);
+    assert_eq!(found(2, "acme: prod-12345670"), [""; 0]);
+    assert_eq!(found(1, "acme: prod-12345670"), [""; 0]);
+    let rule = "[[rules]]\nid='a'\nregex='([a-z]{3})/([0-9]{8})'\nkeywords=['acme']\nnearKeyword=true\nsecretGroup=";
+    assert_eq!(
+        secrets(&format!("{rule}1"), "acme: prod:12345670 dev/98765430"),
+        [""; 0]
+    );
+    assert_eq!(
+        secrets(&format!("{rule}2"), "acme: (dev/98765430)"),
+        [""; 0]
+    );
+}
+
+#[test]
 fn allowlists_are_heeded() {
     let rule = "[[rules]]\nid='a'\nregex='key=([a-z]+)'\n";
     let text = "key=alpha # sample\nkey=beta\n";
