@@ -13,11 +13,8 @@ use crate::detect::Detector;
 use crate::finding::{Finding, Fingerprint};
 use crate::location::Origin;
 use crate::scan::merge;
+use crate::source::Blob;
 use crate::source::git::{HashKind, ObjectId, ObjectRef, ObjectStore};
-use crate::source::{Blob, widened};
-
-/// How far round what is new a name may reach, in bytes. Git's own limit for a path is 4,096.
-const LONGEST_NAME: usize = 4096;
 
 /// What was found in names.
 #[derive(Debug, Default)]
@@ -69,19 +66,14 @@ impl<'n> Names<'n> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the detector sees something near `changed` in the stretch `near` of the tree
-    /// `bytes`, in which names end with a zero.
-    fn suspects(&self, bytes: &[u8], near: &Range<usize>, changed: &[Range<usize>]) -> bool {
-        let lines: Vec<u8> = bytes[near.clone()]
+    /// Whether the detector sees something in the stretch `near` of the tree `bytes`, in which names end
+    /// with a zero.
+    fn suspects(&self, bytes: &[u8], near: Range<usize>) -> bool {
+        let lines: Vec<u8> = bytes[near]
             .iter()
             .map(|&byte| if byte == 0 { b'\n' } else { byte })
             .collect();
-        let changed: Vec<Range<usize>> = changed
-            .iter()
-            .filter(|range| near.start <= range.start && range.end <= near.end)
-            .map(|range| range.start - near.start..range.end - near.start)
-            .collect();
-        self.detector.notices(&lines, Some(&changed))
+        self.detector.notices(&lines, None)
     }
 
     /// Whether something was found in `name`. It is known of every name in a tree that was looked at.
@@ -117,15 +109,25 @@ impl<'n> Names<'n> {
         self.found().findings.into_values().collect()
     }
 
-    /// Looks at a tree: near what is new in it.
+    /// Looks at a tree: at the names that what is new in it touches.
     pub fn tree(&self, object: &ObjectRef<'_>) {
         let bytes = object.bytes;
-        let whole = 0..bytes.len();
-        let changed = object.changed.unwrap_or(std::slice::from_ref(&whole));
-        let mut near = widened(changed, LONGEST_NAME, LONGEST_NAME, bytes.len());
-        if near.any(|range| self.suspects(bytes, &range, changed)) {
+        let is_suspect = match object.changed {
+            None => self.suspects(bytes, 0..bytes.len()),
+            Some(changed) => changed
+                .iter()
+                .any(|range| self.suspects(bytes, between_zeroes(bytes, range))),
+        };
+        if is_suspect {
             let id = object.id();
             entries::for_each(bytes, self.hash, |entry| self.look(entry.name, &id));
         }
     }
+}
+
+/// `range` of a tree, widened to the zeroes on both sides: no name goes on beyond them.
+fn between_zeroes(bytes: &[u8], range: &Range<usize>) -> Range<usize> {
+    let before = memchr::memrchr(0, &bytes[..range.start]);
+    let after = memchr::memchr(0, &bytes[range.end..]);
+    before.map_or(0, |zero| zero + 1)..after.map_or(bytes.len(), |zero| range.end + zero)
 }
