@@ -536,7 +536,7 @@ pub(super) static ENTRIES: [Entry; 465] = [
     entry((143, 714, 1375), "notion-api-token-old", Medium, Start, &["secret_"], &[]),
     entry((144, 7, 586), "npm-access-token", High, Start, &["npm_"], &[]),
     entry((144, 586, 1625), "npm-legacy-auth-token", High, Near, &["_authtoken", "npmauthtoken", "npm_token", "npm_auth_token"], &[]),
-    entry((144, 1625, 2768), "npmrc-auth-password", Medium, Word, &["_auth", "_password", "npm_config__auth", "npm_config__password", "npm config set"], &[]),
+    entry((144, 1625, 2783), "npmrc-auth-password", Medium, Word, &["_auth", "_password", "npm_config__auth", "npm_config__password", "npm config set"], &[]),
     entry((145, 9, 603), "nuget-api-key", High, Start, &["oy2"], &[]),
     entry((145, 603, 2196), "nuget-config-password", Medium, Word, &["\"cleartextpassword", "'cleartextpassword", "-store-password-in", "-storepasswordin"], &[]),
     entry((146, 10, 633), "nvidia-api-key", High, Start, &["nvapi-"], &[]),

@@ -1,4 +1,4 @@
-//! The second, third and fourth sets of examples: written after the rules by people who had not seen them,
+//! The second to fifth sets of examples: written after the rules by people who had not seen them,
 //! from the providers' documentation (`tests/examples/README.md`). What the rules' own examples cannot show
 //! is whether the rules know more than the examples they were written with.
 
@@ -123,6 +123,11 @@ fn the_third_set_is_found_and_what_only_looks_like_it_is_not() {
 #[test]
 fn the_fourth_set_is_found_and_what_only_looks_like_it_is_not() {
     check("fourth", 400);
+}
+
+#[test]
+fn the_fifth_set_is_found_and_what_only_looks_like_it_is_not() {
+    check("fifth", 150);
 }
 
 /// Runs the examples of a set, which must be about so many rules.

@@ -125,3 +125,33 @@ fn beginning(hir: &Hir) -> Option<Regex> {
     }
     regex::compile(&Hir::concat(bounded).to_string()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::generic::GenericDetector;
+    use crate::rules::RuleSet;
+
+    #[test]
+    fn few_rules_have_versions_scanned_whole_wherever_their_keyword_stands() {
+        let detector = GenericDetector::new(&RuleSet::builtin());
+        let is_wide = |rule: &&Compiled| match rule.matcher().map(|it| &it.plan) {
+            Some(Plan::Near(longest, _)) => *longest > SPAN,
+            Some(Plan::Anywhere) => true,
+            _ => false,
+        };
+        let wide = detector.0.rules.iter().filter(is_wide);
+        let mut keywords: Vec<&str> = wide
+            .flat_map(|rule| &rule.pattern().keywords)
+            .map(|keyword| &**keyword)
+            .collect();
+        // Each must be rare: whatever holds it is scanned whole, and so is what was made from that.
+        let rare = [
+            "cleartextpassword",
+            "-store-password-in",
+            "-storepasswordin",
+        ];
+        keywords.retain(|keyword| !rare.iter().any(|it| keyword.ends_with(it)));
+        assert_eq!(keywords, [""; 0]);
+    }
+}

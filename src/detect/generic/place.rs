@@ -239,6 +239,17 @@ mod tests {
     }
 
     #[test]
+    fn only_one_rule_is_looked_for_everywhere() {
+        let index = library::index(search);
+        let everywhere: Vec<&str> = index
+            .lines()
+            .filter(|it| it.contains(" Everywhere, "))
+            .collect();
+        // It is off by default; another one would make every scan half as fast.
+        assert!(matches!(&everywhere[..], [one] if one.contains("\"generic-api-key\", Low")));
+    }
+
+    #[test]
     fn knows_where_to_look() {
         for (expression, keyword, expected) in [
             (r"\b(ghp_[0-9A-Za-z]{36})\b", "ghp_", Search::Start),
