@@ -7,12 +7,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::difference::{self, Side};
 use super::entries::{self, Entry};
-use super::token::Tokens;
+use super::token::{AsItIs, Tokens};
 use crate::source::git::{
     CommitLinks, HashKind, Kind, LargeBlob, NotRead, ObjectError, ObjectId, ObjectRef, ObjectStore,
     Selection, Visit,
@@ -283,7 +283,7 @@ impl Record {
     /// The trees that lead to one of `wanted`, directly or through others: their tokens.
     pub(super) fn leading(&self, wanted: impl IntoIterator<Item = Short>) -> Shorts {
         let mut goals = Shorts::default();
-        wanted.into_iter().for_each(|it| goals.add(it));
+        goals.extend(wanted);
         let mut leading = Shorts::default();
         loop {
             // What is found on the way counts from the next round on: within one, an entry counts
@@ -299,7 +299,7 @@ impl Record {
             if found.is_empty() {
                 return leading;
             }
-            found.into_iter().for_each(|tree| goals.add(tree));
+            goals.extend(found);
         }
     }
 }
@@ -331,7 +331,7 @@ impl Log {
 #[derive(Debug)]
 pub(super) struct Shorts {
     bits: Vec<u64>,
-    all: HashSet<Short, BuildHasherDefault<Spread>>,
+    all: HashSet<Short, BuildHasherDefault<AsItIs>>,
 }
 
 /// So many bits there are, by the lower end of a token.
@@ -346,12 +346,16 @@ impl Default for Shorts {
     }
 }
 
-impl Shorts {
-    fn add(&mut self, token: Short) {
-        self.insert(token);
+impl Extend<Short> for Shorts {
+    fn extend<I: IntoIterator<Item = Short>>(&mut self, tokens: I) {
+        for token in tokens {
+            self.insert(token);
+        }
     }
+}
 
-    /// Whether it was not there before.
+impl Shorts {
+    /// Adds a token; whether it was not there before.
     fn insert(&mut self, token: Short) -> bool {
         let bit = token % BITS;
         self.bits[bit as usize / 64] |= 1 << (bit % 64);
@@ -368,26 +372,6 @@ impl Shorts {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.all.len()
-    }
-}
-
-/// Spreads a token, which is random already, over the 64 bits of a hash.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u32(&mut self, token: u32) {
-        self.0 = u64::from(token).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 }
 

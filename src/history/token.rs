@@ -73,6 +73,11 @@ impl Hasher for AsItIs {
     fn write_u64(&mut self, token: u64) {
         self.0 = token;
     }
+
+    /// A token cut to 32 bits is spread over all: maps look at both ends of a hash.
+    fn write_u32(&mut self, token: u32) {
+        self.0 = u64::from(token).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
 }
 
 #[cfg(test)]
